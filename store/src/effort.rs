@@ -1,0 +1,10 @@
+//! How hard a read may try.
+
+/// How far a read may go for bytes that are not in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Only what is in memory, the host's page cache included; else the read says so and stops.
+    Cached,
+    /// Wait for the disk.
+    Disk,
+}

@@ -1,0 +1,80 @@
+//! Every bound of the engine, with its unit.
+//!
+//! Guarantee: relations between bounds are asserted at compile time, so that a changed number
+//! that breaks another one does not build. Limits of the protocol (what a client may send) are
+//! not here: the engine refuses what its formats cannot hold, the server what it promised.
+
+/// Unit of alignment on the disk and of everything that is synced apart, in bytes.
+pub const BLOCK: u64 = 4096;
+
+/// Longest key that the formats hold, in bytes.
+pub const MAX_KEY: usize = 4096;
+/// Longest entry version that the formats hold, in bytes.
+pub const MAX_VERSION: usize = 4096;
+/// Longest tag that the formats hold, in bytes.
+pub const MAX_TAG: usize = 4096;
+/// Longest value, in bytes.
+pub const MAX_VALUE: usize = 1 << 20;
+
+/// Smallest drive, in bytes; a smaller disk is refused at format.
+pub const MIN_CAPACITY: u64 = 256 << 20;
+/// Fewest zones of a drive, the zone of the superblocks included.
+pub const MIN_ZONES: u32 = 64;
+/// Smallest zone of a real drive, in bytes.
+pub const MIN_ZONE: u64 = 4 << 20;
+/// Largest zone, in bytes.
+pub const MAX_ZONE: u64 = 64 << 20;
+/// Smallest zone that the format allows at all; only tests use zones below [`MIN_ZONE`].
+pub const MIN_TEST_ZONE: u64 = 64 << 10;
+/// Zones that a drive is cut into at least where capacity allows larger ones.
+pub const ZONES_WANTED: u64 = 1024;
+
+/// Most mutations of one commit (a batch).
+pub const MAX_COMMIT_OPERATIONS: usize = 4096;
+/// The writer stops coalescing commits into one group at this many bytes.
+pub const GROUP_TARGET: u64 = 4 << 20;
+/// A group of at least this many bytes starts and ends on a block, so that the disk may write it
+/// past the page cache.
+pub const ALIGNED_GROUP: u64 = 32 << 10;
+
+/// Bytes of a block of a run that its builder aims at.
+pub const RUN_BLOCK_TARGET: usize = 8 << 10;
+/// Largest block of a run: one largest entry still fits one.
+pub const RUN_BLOCK_MAX: usize = 64 << 10;
+/// Leaves below one filter.
+pub const LEAVES_PER_FILTER: usize = 64;
+/// Bits of filter for each key.
+pub const FILTER_BITS_PER_KEY: usize = 10;
+/// Bytes that a flush or a merge writes in one step.
+pub const RUN_WRITE: usize = 1 << 20;
+
+/// Runs of one level that make a merge due.
+pub const MERGE_FANOUT: usize = 4;
+
+/// Memtable bytes at which a flush is due.
+pub const MEMTABLE_BYTES: u64 = 32 << 20;
+/// Log bytes since the replay point at which a flush is due.
+pub const LOG_BYTES: u64 = 256 << 20;
+/// Bytes that run blocks may hold in memory.
+pub const CACHE_BYTES: u64 = 32 << 20;
+/// Written but not synced bytes at which the writer waits for a sync.
+pub const UNSYNCED_BYTES: u64 = 32 << 20;
+/// Age in microseconds at which unsynced writes are synced.
+pub const UNSYNCED_AGE_US: u64 = 1_000_000;
+/// Bytes of keys, metadata and values that commits waiting in the queue may hold.
+pub const QUEUE_BYTES: u64 = 32 << 20;
+/// Log zones that are allocated ahead of the writer.
+pub const READY_LOG_ZONES: usize = 4;
+/// Bytes of log zones that are allocated ahead of the writer.
+pub const READY_LOG_BYTES: u64 = 64 << 20;
+/// Keys that a scan copies from a memtable under one lock.
+pub const SCAN_CHUNK: usize = 64;
+/// Microseconds before a failed write of the manifest is tried again.
+pub const RETRY_US: u64 = 500_000;
+
+const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);
+const _: () =
+    assert!(MAX_VALUE as u64 + (MAX_KEY + MAX_VERSION + MAX_TAG) as u64 + BLOCK < MIN_ZONE / 2);
+const _: () = assert!(RUN_BLOCK_MAX > MAX_KEY + MAX_VERSION + MAX_TAG + RUN_BLOCK_TARGET);
+const _: () = assert!(MAX_ZONE <= u32::MAX as u64);
+const _: () = assert!(ALIGNED_GROUP >= 2 * BLOCK);
