@@ -1,0 +1,2 @@
+//! What the codec costs.
+fn main() {}

@@ -1,0 +1,230 @@
+//! A reader of protobuf fields that borrows what it reads.
+//!
+//! Guarantees: no panic and no allocation whatever the bytes are; it accepts and refuses what
+//! prost does: varints of at most ten bytes and 64 bits, field numbers from 1, groups skipped to
+//! a bounded depth. Not here: which fields a message has.
+//!
+//! Our own rather than quick-protobuf's reader: that one truncates overlong varints and tags in
+//! silence, knows no groups, and was not faster (see benches/codec.rs).
+
+use crate::limits::MAX_NESTING_DEPTH;
+
+/// Why bytes are no protobuf message, or not the one they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// The bytes end within a field.
+    #[error("a protobuf field ends beyond its message")]
+    Truncated,
+    /// A number of more than 64 bits.
+    #[error("a protobuf number has more than 64 bits")]
+    Overlong,
+    /// Field number 0, a tag over 32 bits, or a wire type from 6 up.
+    #[error("{0} is no tag of a protobuf field")]
+    BadTag(u64),
+    /// A known field with the wire type of another kind.
+    #[error("protobuf field {field} has a wire type that its kind does not")]
+    WrongType {
+        /// Its number.
+        field: u32,
+    },
+    /// The end of a group that did not begin, or of another one.
+    #[error("a protobuf group ends as field {field} where it did not begin")]
+    StrayGroupEnd {
+        /// The number at its end.
+        field: u32,
+    },
+    /// Groups nested deeper than any message of the protocol.
+    #[error("protobuf groups are nested deeper than {MAX_NESTING_DEPTH}")]
+    TooDeep,
+    /// A text field that is not UTF-8, or another refusal of the full decoder.
+    #[error("the protobuf message is malformed")]
+    Malformed,
+}
+
+/// One field: its number and what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The field number, at least 1.
+    pub number: u32,
+    /// Its content.
+    pub payload: Payload<'a>,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// A number, a truth value or an enumeration.
+    Varint(u64),
+    /// Bytes, a text or a message.
+    Bytes(&'a [u8]),
+    /// A fixed-width number or a group: passed over, no field that is read here has one.
+    Skipped,
+}
+
+impl<'a> Field<'a> {
+    /// As a 64-bit number.
+    pub fn uint64(self) -> Result<u64, WireError> {
+        match self.payload {
+            Payload::Varint(number) => Ok(number),
+            _ => Err(WireError::WrongType { field: self.number }),
+        }
+    }
+
+    /// As a signed 64-bit number.
+    pub fn int64(self) -> Result<i64, WireError> {
+        self.uint64().map(u64::cast_signed)
+    }
+
+    /// As a 32-bit number; higher bits are dropped, as every protobuf decoder does.
+    #[expect(clippy::cast_possible_truncation, reason = "protobuf says so")]
+    pub fn uint32(self) -> Result<u32, WireError> {
+        self.uint64().map(|number| number as u32)
+    }
+
+    /// As an enumeration or signed 32-bit number; higher bits are dropped.
+    pub fn int32(self) -> Result<i32, WireError> {
+        self.uint32().map(u32::cast_signed)
+    }
+
+    /// As a truth value.
+    pub fn boolean(self) -> Result<bool, WireError> {
+        self.uint64().map(|number| number != 0)
+    }
+
+    /// As bytes.
+    pub fn bytes(self) -> Result<&'a [u8], WireError> {
+        match self.payload {
+            Payload::Bytes(bytes) => Ok(bytes),
+            _ => Err(WireError::WrongType { field: self.number }),
+        }
+    }
+}
+
+/// The fields of a message, in the order they came.
+#[derive(Debug, Clone)]
+pub struct Fields<'a> {
+    rest: &'a [u8],
+    depth_left: u32,
+}
+
+impl<'a> Fields<'a> {
+    /// Fields of an outermost message.
+    pub fn new(message: &'a [u8]) -> Self {
+        Self::nested(message, 0)
+    }
+
+    /// Fields of a message that lies `depth` messages deep in another.
+    pub fn nested(message: &'a [u8], depth: u32) -> Self {
+        Self {
+            rest: message,
+            depth_left: MAX_NESTING_DEPTH.saturating_sub(depth),
+        }
+    }
+
+    /// The next field, `None` at the end.
+    #[inline]
+    pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (number, wire_type) = self.tag()?;
+        let payload = match wire_type {
+            0 => Payload::Varint(self.varint()?),
+            2 => Payload::Bytes(self.delimited()?),
+            other => {
+                self.skip(number, other)?;
+                Payload::Skipped
+            }
+        };
+        Ok(Some(Field { number, payload }))
+    }
+
+    #[inline]
+    fn tag(&mut self) -> Result<(u32, u32), WireError> {
+        let tag = self.varint()?;
+        let narrow = u32::try_from(tag).map_err(|_wide| WireError::BadTag(tag))?;
+        let (number, wire_type) = (narrow >> 3, narrow & 7);
+        if number == 0 || wire_type > 5 {
+            return Err(WireError::BadTag(tag));
+        }
+        Ok((number, wire_type))
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Result<u64, WireError> {
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
+        let mut number = 0;
+        for (index, &byte) in self.rest.iter().take(10).enumerate() {
+            // The tenth byte has room for the last bit only.
+            if index == 9 && byte > 1 {
+                return Err(WireError::Overlong);
+            }
+            number |= u64::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                self.take(index + 1)?;
+                return Ok(number);
+            }
+        }
+        Err(WireError::Truncated)
+    }
+
+    #[inline]
+    fn delimited(&mut self) -> Result<&'a [u8], WireError> {
+        let length = self.varint()?;
+        self.take(usize::try_from(length).map_err(|_wide| WireError::Truncated)?)
+    }
+
+    #[inline]
+    fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(WireError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// Passes over a field of any wire type. Groups are kept track of on a stack of numbers
+    /// that is as deep as messages may be nested.
+    fn skip(&mut self, number: u32, wire_type: u32) -> Result<(), WireError> {
+        let mut open = [0u32; MAX_NESTING_DEPTH as usize];
+        let mut depth = 0usize;
+        let (mut number, mut wire_type) = (number, wire_type);
+        loop {
+            match wire_type {
+                0 => drop(self.varint()?),
+                1 => drop(self.take(8)?),
+                2 => drop(self.delimited()?),
+                3 => {
+                    if depth >= self.depth_left as usize {
+                        return Err(WireError::TooDeep);
+                    }
+                    *open.get_mut(depth).ok_or(WireError::TooDeep)? = number;
+                    depth += 1;
+                }
+                4 => {
+                    depth = depth
+                        .checked_sub(1)
+                        .ok_or(WireError::StrayGroupEnd { field: number })?;
+                    if open.get(depth) != Some(&number) {
+                        return Err(WireError::StrayGroupEnd { field: number });
+                    }
+                }
+                _ => drop(self.take(4)?),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+            (number, wire_type) = self.tag()?;
+        }
+    }
+}
