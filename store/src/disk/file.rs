@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{FallocateFlags, OFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::Disk;
+use super::contract::Disk;
 use super::direct::DirectWriter;
 use super::error::{DiskOpenError, PastEnd};
 

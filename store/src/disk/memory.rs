@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::sync::{PoisonError, RwLock};
 
-use super::Disk;
+use super::contract::Disk;
 use super::error::PastEnd;
 
 /// Bytes in one chunk, allocated when first written; untouched pages of it cost nothing either.

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::{ErrorKind, IoSlice};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -258,7 +258,7 @@ fn what_is_no_disk_is_refused_by_name() {
         ),
         "{error}"
     );
-    let error = FileDisk::open(std::path::Path::new("/dev/null")).unwrap_err();
+    let error = FileDisk::open(Path::new("/dev/null")).unwrap_err();
     assert!(matches!(error, DiskOpenError::NotADisk { .. }), "{error}");
     let nowhere = folder.path().join("missing/drive.img");
     let error = FileDisk::create_new(&nowhere, 4096).unwrap_err();
