@@ -1,0 +1,237 @@
+//! Blocks in memory, and reading those that are not.
+//!
+//! Guarantee: the blocks kept weigh no more than the budget; every block given out was verified;
+//! the hasher is fixed, so that the same reads keep the same blocks.
+//! Not here: which blocks a search needs (`reader`, `cursor`).
+
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+use thiserror::Error;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::disk::Disk;
+use crate::effort::Effort;
+use crate::layout::geometry::Geometry;
+use crate::limits::{RUN_BLOCK_MAX, RUN_BLOCK_TARGET};
+
+use super::format::Malformed;
+use super::format::block::{Block, BlockFault, BlockHandle, Expected, HEADER, UncheckedBlock};
+
+/// Bytes that the cache needs for a block beside the block.
+const BOOKKEEPING: usize = 128;
+/// Least budget of a shard: a few of the largest blocks.
+const SHARD_BYTES: u64 = 16 * RUN_BLOCK_MAX as u64;
+const MOST_SHARDS: u64 = 16;
+
+/// Why a block could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum BlockError {
+    /// It is not in memory, and the read was not to wait for the disk.
+    #[error("the block is not in memory")]
+    NotCached,
+    /// It cannot be read, now or again.
+    #[error("{0}")]
+    Unreadable(Unreadable),
+}
+
+/// A block that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "the block of {} bytes at offset {} of zone {} is unreadable: {fault}",
+    handle.length, handle.location.offset, handle.location.zone.0
+)]
+pub struct Unreadable {
+    /// The block.
+    pub handle: BlockHandle,
+    /// What is wrong with it.
+    pub fault: BlockFault,
+}
+
+impl BlockError {
+    /// The block at `handle` cannot be read.
+    #[must_use]
+    pub fn unreadable(handle: BlockHandle, fault: BlockFault) -> Self {
+        Self::Unreadable(Unreadable { handle, fault })
+    }
+
+    /// The block at `handle` was verified, but its content makes no sense.
+    pub(crate) fn malformed(handle: BlockHandle) -> impl Fn(Malformed) -> Self {
+        move |_malformed| Self::unreadable(handle, BlockFault::Malformed)
+    }
+}
+
+/// Zone, offset and epoch: one block over the life of the drive.
+type Place = (u32, u32, u64);
+
+#[derive(Debug, Clone, Copy)]
+struct Weight;
+
+impl Weighter<Place, Arc<Block>> for Weight {
+    fn weight(&self, _: &Place, block: &Arc<Block>) -> u64 {
+        u64::try_from(block.weight() + BOOKKEEPING).unwrap_or(u64::MAX)
+    }
+}
+
+type FixedHasher = BuildHasherDefault<Xxh3>;
+
+/// The blocks kept in memory.
+#[derive(Debug)]
+pub struct BlockCache {
+    blocks: Cache<Place, Arc<Block>, Weight, FixedHasher>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl BlockCache {
+    /// A cache of at most `bytes`.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        let shards = (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS);
+        let items = (bytes / RUN_BLOCK_TARGET as u64).max(32 * shards);
+        let as_usize = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        let mut options = OptionsBuilder::new();
+        options
+            .shards(as_usize(shards))
+            .estimated_items_capacity(as_usize(items))
+            .weight_capacity(bytes);
+        let hasher = FixedHasher::default();
+        let lifecycle = DefaultLifecycle::default();
+        let blocks = match options.build() {
+            Ok(options) => Cache::with_options(options, Weight, hasher, lifecycle),
+            Err(_incomplete) => Cache::with(as_usize(items), bytes, Weight, hasher, lifecycle),
+        };
+        Self {
+            blocks,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// Reads answered from memory.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Reads that were not.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// Bytes in use.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.blocks.weight()
+    }
+
+    /// Forgets everything, for a drive that is locked.
+    pub fn clear(&self) {
+        self.blocks.clear();
+    }
+
+    fn get(&self, place: &Place) -> Option<Arc<Block>> {
+        let block = self.blocks.get(place);
+        let counter = if block.is_some() {
+            &self.hits
+        } else {
+            &self.misses
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        block
+    }
+}
+
+/// Whether blocks read from the disk stay in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// They do, for searches.
+    Keep,
+    /// They don't, for merges, which read everything once.
+    Pass,
+}
+
+/// Reads blocks, from memory if they are there.
+#[derive(Clone)]
+pub struct BlockReader {
+    disk: Arc<dyn Disk>,
+    geometry: Geometry,
+    cache: Arc<BlockCache>,
+    admission: Admission,
+}
+
+impl BlockReader {
+    /// A reader that keeps in `cache` what it reads from `disk`.
+    #[must_use]
+    pub fn new(disk: Arc<dyn Disk>, geometry: Geometry, cache: Arc<BlockCache>) -> Self {
+        Self {
+            disk,
+            geometry,
+            cache,
+            admission: Admission::Keep,
+        }
+    }
+
+    /// The same reader with another admission.
+    #[must_use]
+    pub fn with_admission(&self, admission: Admission) -> Self {
+        Self {
+            admission,
+            ..self.clone()
+        }
+    }
+
+    /// The cache behind it.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<BlockCache> {
+        &self.cache
+    }
+
+    /// The expected block.
+    ///
+    /// # Errors
+    /// [`BlockError::NotCached`] only for [`Effort::Cached`].
+    pub fn read(&self, expected: &Expected, effort: Effort) -> Result<Arc<Block>, BlockError> {
+        let location = expected.handle.location;
+        let place = (location.zone.0, location.offset, expected.stamp.epoch);
+        if let Some(block) = self.cache.get(&place) {
+            return Ok(block);
+        }
+        let block = Arc::new(self.read_cold(expected, effort)?);
+        if self.admission == Admission::Keep {
+            self.cache.blocks.insert(place, Arc::clone(&block));
+        }
+        Ok(block)
+    }
+
+    /// The expected block as the disk has it, whatever is in memory.
+    ///
+    /// # Errors
+    /// As [`BlockReader::read`].
+    pub fn read_cold(&self, expected: &Expected, effort: Effort) -> Result<Block, BlockError> {
+        let handle = expected.handle;
+        let refuse = |fault| BlockError::unreadable(handle, fault);
+        let length = usize::try_from(handle.length).unwrap_or(usize::MAX);
+        if !(HEADER..=RUN_BLOCK_MAX).contains(&length) {
+            return Err(refuse(BlockFault::WrongLength(handle.length)));
+        }
+        if !self.geometry.holds(handle.location, handle.length) {
+            return Err(refuse(BlockFault::Outside));
+        }
+        let mut bytes = vec![0; length];
+        let position = self.geometry.position(handle.location);
+        let result = match effort {
+            Effort::Cached => self.disk.try_read_at(position, &mut bytes),
+            Effort::Disk => self.disk.read_at(position, &mut bytes).map(|()| true),
+        };
+        match result {
+            Ok(true) => UncheckedBlock { bytes }.verify(expected).map_err(refuse),
+            Ok(false) => Err(BlockError::NotCached),
+            Err(error) => Err(refuse(BlockFault::Io(error.kind()))),
+        }
+    }
+}
