@@ -12,7 +12,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::message_type::MessageType;
-use crate::schema::command::{Body, Status};
+use crate::schema::command::{Body, Header, KeyValue, Status};
+use crate::schema::message::{HmaCauth, PiNauth};
+use crate::schema::{Command, Message};
 use crate::wire::{Fields, WireError};
 
 /// The outer Message.
@@ -130,8 +132,8 @@ impl<'a> CommandView<'a> {
         while let Some(field) = fields.next_field()? {
             match field.number {
                 1 => view.header.get_or_insert_default().merge(field.bytes()?)?,
-                2 => join(&mut view.body, field.bytes()?),
-                3 => join(&mut view.status, field.bytes()?),
+                2 => join(&mut view.body, field.bytes()?)?,
+                3 => join(&mut view.status, field.bytes()?)?,
                 _ => {}
             }
         }
@@ -176,11 +178,26 @@ impl<'a> CommandView<'a> {
     }
 }
 
-fn join<'a>(whole: &mut Option<Cow<'a, [u8]>>, part: &'a [u8]) {
+/// Adds one more part of a message. Each part has to be whole fields: joined, the half of one
+/// and the half of another could make sense that neither part has.
+fn join<'a>(whole: &mut Option<Cow<'a, [u8]>>, part: &'a [u8]) -> Result<(), WireError> {
     match whole {
         None => *whole = Some(Cow::Borrowed(part)),
-        Some(earlier) => earlier.to_mut().extend_from_slice(part),
+        Some(earlier) => {
+            if let Cow::Borrowed(first) = earlier {
+                check_fields(first)?;
+            }
+            check_fields(part)?;
+            earlier.to_mut().extend_from_slice(part);
+        }
     }
+    Ok(())
+}
+
+fn check_fields(message: &[u8]) -> Result<(), WireError> {
+    let mut fields = Fields::nested(message, 1);
+    while fields.next_field()?.is_some() {}
+    Ok(())
 }
 
 /// The header of a command.
@@ -270,3 +287,83 @@ pub fn share(source: &Bytes, part: &[u8]) -> Bytes {
         _ => Bytes::copy_from_slice(part),
     }
 }
+
+/// Fuzzing: the view of a Message is what prost makes of it.
+///
+/// # Panics
+/// When it is not.
+pub fn fuzz_message_view(bytes: &[u8]) {
+    let full = Message::decode(bytes).ok();
+    let view = MessageView::parse(bytes).ok();
+    let owned = |part: Option<&[u8]>| part.map(Bytes::copy_from_slice);
+    let from_view = view.map(|view| Message {
+        auth_type: view.auth_type,
+        hmac_auth: view.hmac_auth.map(|auth| HmaCauth {
+            identity: auth.identity,
+            hmac: owned(auth.hmac),
+        }),
+        pin_auth: view.pin_auth.map(|auth| PiNauth {
+            pin: owned(auth.pin),
+        }),
+        command_bytes: owned(view.command_bytes),
+    });
+    assert_eq!(full, from_view);
+}
+
+/// Fuzzing: the views of a Command, and its body and status decoded from them, are what prost
+/// makes of the whole.
+///
+/// # Panics
+/// When they are not.
+pub fn fuzz_command_view(bytes: &[u8]) {
+    let source = Bytes::copy_from_slice(bytes);
+    let full = Command::decode(bytes).ok();
+    let from_view = command_from_view(&source).ok();
+    // Floats may be NaN, which equals nothing: their encodings are compared.
+    assert_eq!(
+        full.as_ref().map(Command::encode_to_vec),
+        from_view.as_ref().map(Command::encode_to_vec)
+    );
+    let Some(full) = full else { return };
+    let Ok(view) = CommandView::parse(&source) else {
+        return;
+    };
+    let owned = |part: Option<&[u8]>| part.map(Bytes::copy_from_slice);
+    let key_value = view.key_value().map(|key_value| {
+        key_value.map(|view| KeyValue {
+            new_version: owned(view.new_version),
+            key: owned(view.key),
+            db_version: owned(view.db_version),
+            tag: owned(view.tag),
+            algorithm: view.algorithm,
+            metadata_only: view.metadata_only,
+            force: view.force,
+            synchronization: view.synchronization,
+        })
+    });
+    assert_eq!(key_value, Ok(full.body.and_then(|body| body.key_value)));
+}
+
+fn command_from_view(source: &Bytes) -> Result<Command, WireError> {
+    let view = CommandView::parse(source)?;
+    let header = view.header.map(|header| Header {
+        cluster_version: header.cluster_version,
+        connection_id: header.connection_id,
+        sequence: header.sequence,
+        ack_sequence: header.ack_sequence,
+        message_type: header.message_type,
+        timeout: header.timeout,
+        early_exit: header.early_exit,
+        priority: header.priority,
+        time_quanta: header.time_quanta,
+        batch_id: header.batch_id,
+    });
+    Ok(Command {
+        header,
+        body: view.decode_body(source)?,
+        status: view.decode_status(source)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

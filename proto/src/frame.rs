@@ -303,3 +303,64 @@ pub(crate) fn checked_value_length(length: usize) -> Result<u32, FrameError> {
     }
     Ok(length)
 }
+
+/// Fuzzing: however the bytes arrive, the same frames and the same end come out, within the
+/// limits, and a frame encodes to the bytes it was read from.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz_frame(bytes: &[u8]) {
+    let tight = FrameLimits {
+        message: 64,
+        value: 32,
+        discarded_value: 128,
+    };
+    for limits in [FrameLimits::default(), tight] {
+        let whole = frames_of(bytes, bytes.len(), limits);
+        for step in [1, 2, 7, 64] {
+            assert_eq!(whole, frames_of(bytes, step, limits), "steps of {step}");
+        }
+        let mut at = 0;
+        for frame in &whole.0 {
+            assert!(frame.message.len() <= limits.message as usize);
+            let mut again = BytesMut::new();
+            assert_eq!(
+                encode_frame(&frame.message, frame.value.length(), &mut again),
+                Ok(())
+            );
+            if let FrameValue::Whole(value) = &frame.value {
+                assert!(value.len() <= limits.value as usize);
+                again.put_slice(value);
+            }
+            assert!(bytes.get(at..).is_some_and(|rest| rest.starts_with(&again)));
+            at += FRAME_HEADER_SIZE + frame.message.len() + frame.value.length();
+        }
+    }
+}
+
+fn frames_of(
+    bytes: &[u8],
+    step: usize,
+    limits: FrameLimits,
+) -> (Vec<Frame>, Result<(), FrameError>) {
+    let mut decoder = FrameDecoder::new(limits);
+    let mut buffer = BytesMut::new();
+    let mut frames = Vec::new();
+    for chunk in bytes.chunks(step.max(1)) {
+        buffer.put_slice(chunk);
+        loop {
+            match decoder.decode(&mut buffer) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(error) => return (frames, Err(error)),
+            }
+        }
+        let wanted = decoder.wanted(buffer.len());
+        assert!(wanted > 0, "a decoder that waits must want something");
+        assert!(wanted <= (limits.message + limits.value) as usize + DISCARD_STEP_SIZE);
+    }
+    (frames, decoder.finish(&buffer))
+}
+
+#[cfg(test)]
+mod tests;

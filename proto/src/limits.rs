@@ -72,7 +72,8 @@ const _: () = {
     assert!(MAX_VALUE_SIZE <= MAX_BATCH_SIZE);
     assert!(DISCARD_STEP_SIZE <= MAX_VALUE_SIZE as usize);
     // Several clients read the two lengths of a frame as signed numbers.
-    assert!(MAX_MESSAGE_SIZE <= i32::MAX as u32 && MAX_DISCARDED_VALUE_SIZE <= i32::MAX as u32);
+    assert!(MAX_MESSAGE_SIZE <= i32::MAX as u32);
+    assert!(MAX_DISCARDED_VALUE_SIZE <= i32::MAX as u32);
     assert!(MAX_PUSH_DEPTH * 2 < MAX_NESTING_DEPTH);
 };
 

@@ -220,3 +220,28 @@ impl Received {
             .and_then(|header| header.ack_sequence)
     }
 }
+
+/// Fuzzing: a message that can be read can be sealed again, and then reads the same and
+/// verifies.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz_received(bytes: &[u8]) {
+    let Ok(first) = Received::decode(&Bytes::copy_from_slice(bytes)) else {
+        return;
+    };
+    let key = SigningKey::new(b"fuzz");
+    let identity = first.identity.unwrap_or(i64::MIN);
+    let Ok(sealed) = seal_message(&key, identity, &first.command) else {
+        return;
+    };
+    let again = Received::decode(&sealed);
+    assert!(again.is_ok(), "a sealed message must be readable");
+    let Ok(again) = again else { return };
+    assert_eq!(again.verify(&key), Ok(()));
+    assert_eq!(again.identity, Some(identity));
+    assert_eq!(again.command.encode_to_vec(), first.command.encode_to_vec());
+}
+
+#[cfg(test)]
+mod tests;

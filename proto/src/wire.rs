@@ -195,19 +195,20 @@ impl<'a> Fields<'a> {
 
     /// Passes over a field of any wire type. Groups are kept track of on a stack of numbers
     /// that is as deep as messages may be nested.
+    #[cold]
     fn skip(&mut self, number: u32, wire_type: u32) -> Result<(), WireError> {
         let mut open = [0u32; MAX_NESTING_DEPTH as usize];
         let mut depth = 0usize;
         let (mut number, mut wire_type) = (number, wire_type);
         loop {
+            if wire_type != 4 && depth >= self.depth_left as usize {
+                return Err(WireError::TooDeep);
+            }
             match wire_type {
                 0 => drop(self.varint()?),
                 1 => drop(self.take(8)?),
                 2 => drop(self.delimited()?),
                 3 => {
-                    if depth >= self.depth_left as usize {
-                        return Err(WireError::TooDeep);
-                    }
                     *open.get_mut(depth).ok_or(WireError::TooDeep)? = number;
                     depth += 1;
                 }
@@ -225,6 +226,104 @@ impl<'a> Fields<'a> {
                 return Ok(());
             }
             (number, wire_type) = self.tag()?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<Field<'_>>, WireError> {
+        let mut fields = Fields::new(bytes);
+        let mut all = Vec::new();
+        while let Some(field) = fields.next_field()? {
+            all.push(field);
+        }
+        Ok(all)
+    }
+
+    fn number_of(bytes: &[u8]) -> Result<u64, WireError> {
+        read(bytes).and_then(|fields| fields[0].uint64())
+    }
+
+    #[test]
+    fn a_number_takes_ten_bytes_at_most_and_64_bits() {
+        let mut minus_one = vec![8];
+        minus_one.extend([0xff; 9]);
+        minus_one.push(1);
+        assert_eq!(number_of(&minus_one), Ok(u64::MAX));
+        assert_eq!(read(&minus_one).unwrap()[0].int32(), Ok(-1));
+        *minus_one.last_mut().unwrap() = 2;
+        assert_eq!(number_of(&minus_one), Err(WireError::Overlong));
+        *minus_one.last_mut().unwrap() = 0x80;
+        assert_eq!(number_of(&minus_one), Err(WireError::Overlong));
+        assert_eq!(number_of(&[8, 0x80]), Err(WireError::Truncated));
+        assert_eq!(number_of(&[8, 0x80, 0x80, 0]), Ok(0));
+    }
+
+    #[test]
+    fn a_length_beyond_the_message_is_refused_whatever_it_is() {
+        assert_eq!(read(&[0x0a, 2, 0]), Err(WireError::Truncated));
+        let mut huge = vec![0x0a];
+        huge.extend([0xff; 9]);
+        huge.extend([1, 0, 0]);
+        assert_eq!(read(&huge), Err(WireError::Truncated));
+    }
+
+    #[test]
+    fn a_tag_has_a_field_number_and_a_known_wire_type() {
+        for bad in [0x00, 0x05, 0x0e, 0x0f] {
+            assert_eq!(read(&[bad, 0, 0, 0, 0]), Err(WireError::BadTag(bad.into())));
+        }
+        assert_eq!(
+            read(&[0x80, 0x80, 0x80, 0x80, 0x10, 0]),
+            Err(WireError::BadTag(1 << 32))
+        );
+    }
+
+    #[test]
+    fn a_field_of_another_kind_is_refused() {
+        let fields = read(&[0x08, 1, 0x12, 0]).unwrap();
+        assert_eq!(fields[0].bytes(), Err(WireError::WrongType { field: 1 }));
+        assert_eq!(fields[1].uint64(), Err(WireError::WrongType { field: 2 }));
+    }
+
+    #[test]
+    fn groups_and_fixed_numbers_are_passed_over() {
+        let bytes = [
+            0x0b, 0x10, 7, 0x1b, 0x1c, 0x0c, 0x0d, 1, 2, 3, 4, 0x11, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        let fields = read(&bytes).unwrap();
+        assert!(fields.iter().all(|field| field.payload == Payload::Skipped));
+        assert_eq!(
+            fields.iter().map(|field| field.number).collect::<Vec<_>>(),
+            [1, 1, 2]
+        );
+        assert_eq!(read(&[0x0c]), Err(WireError::StrayGroupEnd { field: 1 }));
+        assert_eq!(
+            read(&[0x0b, 0x14]),
+            Err(WireError::StrayGroupEnd { field: 2 })
+        );
+        assert_eq!(read(&[0x0b]), Err(WireError::Truncated));
+    }
+
+    #[test]
+    fn groups_end_at_the_depth_where_prost_ends_them() {
+        for depth in [1, 99, 100, 101, 5000] {
+            for filling in [&[][..], &[0x10, 1]] {
+                let mut bytes = vec![0x0b; depth];
+                bytes.extend(filling);
+                bytes.extend(vec![0x0c; depth]);
+                let ours = read(&bytes).is_ok();
+                // Local has no field that could be mistaken for the group.
+                let theirs = <crate::schema::command::PowerManagement as prost::Message>::decode(
+                    [&[0x13][..], &bytes, &[0x14]].concat().as_slice(),
+                );
+                let ours_deeper = read(&[&[0x13][..], &bytes, &[0x14]].concat()).is_ok();
+                assert_eq!(ours_deeper, theirs.is_ok(), "{depth} {filling:?}");
+                assert_eq!(ours, depth < 100 || depth == 100 && filling.is_empty());
+            }
         }
     }
 }
