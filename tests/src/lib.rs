@@ -1,1 +1,16 @@
-//! tests
+//! What the integration tests and the bench stand on: real processes, and a raw connection.
+//!
+//! The tests themselves are binaries of this crate, one folder per topic. In layer order:
+//!
+//! - [`process`]: a child process whose lines can be awaited, and which never outlives its owner
+//! - [`program`]: the workspace's own binaries, built when they are needed
+//! - [`drive`]: a running `kineticd`
+//! - [`raw`]: a connection that sends any bytes and reads whole frames
+
+pub mod process;
+
+pub mod program;
+
+pub mod drive;
+
+pub mod raw;

@@ -1,0 +1,100 @@
+//! A running `kineticd`, on a free port of loopback.
+//!
+//! Guarantees: it serves when [`Drive::start`] returns, and it is gone when its owner is.
+//! Not here: the image it serves, which belongs to the test and outlives the process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use crate::process::{Process, ProcessError};
+use crate::program::{Program, ProgramError};
+
+/// Starting includes formatting an image, and recovery after a kill.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Stopping includes a flush of everything acknowledged.
+const STOP_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Why there is no running drive.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The binary is not to be had.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The process failed.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The ready line does not say where the plain port is.
+    #[error("the ready line names no plain address: {line}")]
+    Ready {
+        /// What it says.
+        line: String,
+    },
+}
+
+/// A drive that serves.
+#[derive(Debug)]
+pub struct Drive {
+    process: Process,
+    plain: SocketAddr,
+    ready: serde_json::Value,
+}
+
+impl Drive {
+    /// Starts the drive on an image, with further arguments, and waits until it serves.
+    pub fn start(image: &Path, arguments: &[&str]) -> Result<Self, DriveError> {
+        let mut command = Command::new(Program::Drive.path()?);
+        command
+            .arg(image)
+            .args(["--listen", "127.0.0.1:0", "--ready-json"])
+            .args(arguments);
+        let mut process = Process::start(&mut command)?;
+        let line = process.next_line(READY_DEADLINE)?;
+        let ready: Option<serde_json::Value> = serde_json::from_str(&line).ok();
+        let plain = ready
+            .as_ref()
+            .and_then(|ready| ready.get("plain")?.as_str()?.parse::<SocketAddr>().ok());
+        match (ready, plain) {
+            (Some(ready), Some(plain)) => Ok(Self {
+                process,
+                plain,
+                ready,
+            }),
+            _ => Err(DriveError::Ready { line }),
+        }
+    }
+
+    /// Where its plain port listens.
+    pub fn plain(&self) -> SocketAddr {
+        self.plain
+    }
+
+    /// Everything its ready line said.
+    pub fn ready(&self) -> &serde_json::Value {
+        &self.ready
+    }
+
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The end of its log so far.
+    pub fn log(&self) -> String {
+        self.process.said()
+    }
+
+    /// Stops it by SIGTERM and waits until it is gone; a clean stop ends with status 0.
+    pub fn stop(mut self) -> Result<ExitStatus, DriveError> {
+        self.process.terminate()?;
+        let (status, _) = self.process.finish(STOP_DEADLINE)?;
+        Ok(status)
+    }
+
+    /// Kills it as a crash would; the page cache survives, so this says nothing about syncs.
+    pub fn kill(mut self) -> Result<(), DriveError> {
+        Ok(self.process.kill()?)
+    }
+}

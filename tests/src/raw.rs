@@ -1,0 +1,166 @@
+//! A connection that sends any bytes and reads whole frames: for what no client would do.
+//!
+//! Guarantees: every read has a deadline. Commands are built with prost and signed here; what is
+//! wrong about a request is up to the test, so nothing is checked.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinetic_proto::schema;
+use kinetic_proto::{Received, SigningKey};
+use prost::Message as _;
+
+/// Longer than any answer takes on a loaded machine.
+const READ_DEADLINE: Duration = Duration::from_secs(20);
+
+/// The identity that a drive fresh from the factory knows.
+pub const FACTORY_IDENTITY: i64 = 1;
+
+/// Its key.
+pub const FACTORY_KEY: &[u8] = b"asdfasdf";
+
+/// First byte, and two lengths of four bytes.
+const HEADER_SIZE: usize = 9;
+
+/// What a frame held, as it came.
+#[derive(Debug, Clone)]
+pub struct RawFrame {
+    /// The encoded Message.
+    pub message: Bytes,
+    /// The value after it.
+    pub value: Bytes,
+}
+
+impl RawFrame {
+    /// The message and the command in it.
+    ///
+    /// # Panics
+    /// If either cannot be parsed: a drive never sends such.
+    pub fn received(&self) -> Received {
+        Received::decode(&self.message).expect("a drive's message can be parsed")
+    }
+}
+
+/// What came where a frame was awaited.
+#[derive(Debug)]
+pub enum Answer {
+    /// A whole frame.
+    Frame(RawFrame),
+    /// The drive closed the connection at a frame's boundary.
+    Closed,
+}
+
+/// A plain connection.
+#[derive(Debug)]
+pub struct RawConnection {
+    stream: TcpStream,
+}
+
+impl RawConnection {
+    /// Connects, and sends nothing.
+    pub fn connect(drive: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&drive, READ_DEADLINE)?;
+        stream.set_read_timeout(Some(READ_DEADLINE))?;
+        stream.set_write_timeout(Some(READ_DEADLINE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream })
+    }
+
+    /// Connects and takes the hello off the line.
+    pub fn connect_and_greet(drive: SocketAddr) -> io::Result<(Self, RawFrame)> {
+        let mut connection = Self::connect(drive)?;
+        let hello = connection.read_frame()?;
+        Ok((connection, hello))
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish_sending(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+
+    /// Reads one frame, or sees the connection close before its first byte.
+    pub fn read(&mut self) -> io::Result<Answer> {
+        let mut header = [0; HEADER_SIZE];
+        let (first, rest) = header.split_at_mut(1);
+        match self.stream.read(first) {
+            Ok(0) => return Ok(Answer::Closed),
+            Ok(_) => self.stream.read_exact(rest)?,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Ok(Answer::Closed);
+            }
+            Err(error) => return Err(error),
+        }
+        let [magic, m0, m1, m2, m3, v0, v1, v2, v3] = header;
+        if magic != b'F' {
+            let said = format!("a frame starts with F, not with 0x{magic:02x}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, said));
+        }
+        let message = self.read_bytes(u32::from_be_bytes([m0, m1, m2, m3]))?;
+        let value = self.read_bytes(u32::from_be_bytes([v0, v1, v2, v3]))?;
+        Ok(Answer::Frame(RawFrame { message, value }))
+    }
+
+    /// Reads one frame, where the connection must not close.
+    pub fn read_frame(&mut self) -> io::Result<RawFrame> {
+        match self.read()? {
+            Answer::Frame(frame) => Ok(frame),
+            Answer::Closed => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn read_bytes(&mut self, length: u32) -> io::Result<Bytes> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.stream)
+            .take(u64::from(length))
+            .read_to_end(&mut bytes)?;
+        if read as u64 == u64::from(length) {
+            Ok(bytes.into())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+}
+
+/// A frame of any message bytes and any value.
+pub fn frame(message: &[u8], value: &[u8]) -> Vec<u8> {
+    let lengths = [message, value].map(|part| {
+        u32::try_from(part.len())
+            .expect("a test's frame is shorter than 4 GiB")
+            .to_be_bytes()
+    });
+    let mut bytes = vec![b'F'];
+    bytes.extend(lengths.concat());
+    bytes.extend_from_slice(message);
+    bytes.extend_from_slice(value);
+    bytes
+}
+
+/// A signed Message around any command bytes.
+pub fn signed(command_bytes: Vec<u8>, identity: i64, key: &[u8]) -> Vec<u8> {
+    let hmac = SigningKey::new(key).sign(&command_bytes).to_vec().into();
+    let message = schema::Message {
+        auth_type: Some(schema::message::AuthType::Hmacauth.into()),
+        hmac_auth: Some(schema::message::HmaCauth {
+            identity: Some(identity),
+            hmac: Some(hmac),
+        }),
+        command_bytes: Some(command_bytes.into()),
+        ..Default::default()
+    };
+    message.encode_to_vec()
+}
+
+/// A whole request frame under the factory identity.
+pub fn request(command: &schema::Command, value: &[u8]) -> Vec<u8> {
+    frame(
+        &signed(command.encode_to_vec(), FACTORY_IDENTITY, FACTORY_KEY),
+        value,
+    )
+}
