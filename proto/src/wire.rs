@@ -4,8 +4,9 @@
 //! prost does: varints of at most ten bytes and 64 bits, field numbers from 1, groups skipped to
 //! a bounded depth. Not here: which fields a message has.
 //!
-//! Our own rather than quick-protobuf's reader: that one truncates overlong varints and tags in
-//! silence, knows no groups, and was not faster (see benches/codec.rs).
+//! Our own rather than quick-protobuf's reader: that one cuts overlong numbers and tags short in
+//! silence and knows no groups, so it could not be held equal to prost; and it is no faster
+//! (benches/codec.rs reads the same PUT by all three: 180 ns by this, 187 by that, 375 by prost).
 
 use crate::limits::MAX_NESTING_DEPTH;
 
@@ -63,6 +64,7 @@ pub enum Payload<'a> {
 
 impl<'a> Field<'a> {
     /// As a 64-bit number.
+    #[inline(always)]
     pub fn uint64(self) -> Result<u64, WireError> {
         match self.payload {
             Payload::Varint(number) => Ok(number),
@@ -71,27 +73,32 @@ impl<'a> Field<'a> {
     }
 
     /// As a signed 64-bit number.
+    #[inline(always)]
     pub fn int64(self) -> Result<i64, WireError> {
         self.uint64().map(u64::cast_signed)
     }
 
     /// As a 32-bit number; higher bits are dropped, as every protobuf decoder does.
     #[expect(clippy::cast_possible_truncation, reason = "protobuf says so")]
+    #[inline(always)]
     pub fn uint32(self) -> Result<u32, WireError> {
         self.uint64().map(|number| number as u32)
     }
 
     /// As an enumeration or signed 32-bit number; higher bits are dropped.
+    #[inline(always)]
     pub fn int32(self) -> Result<i32, WireError> {
         self.uint32().map(u32::cast_signed)
     }
 
     /// As a truth value.
+    #[inline(always)]
     pub fn boolean(self) -> Result<bool, WireError> {
         self.uint64().map(|number| number != 0)
     }
 
     /// As bytes.
+    #[inline(always)]
     pub fn bytes(self) -> Result<&'a [u8], WireError> {
         match self.payload {
             Payload::Bytes(bytes) => Ok(bytes),
@@ -122,7 +129,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field, `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -139,7 +146,7 @@ impl<'a> Fields<'a> {
         Ok(Some(Field { number, payload }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn tag(&mut self) -> Result<(u32, u32), WireError> {
         let tag = self.varint()?;
         let narrow = u32::try_from(tag).map_err(|_wide| WireError::BadTag(tag))?;
@@ -150,7 +157,7 @@ impl<'a> Fields<'a> {
         Ok((number, wire_type))
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, WireError> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
@@ -161,29 +168,39 @@ impl<'a> Fields<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut number = 0;
-        for (index, &byte) in self.rest.iter().take(10).enumerate() {
-            // The tenth byte has room for the last bit only.
-            if index == 9 && byte > 1 {
-                return Err(WireError::Overlong);
-            }
-            number |= u64::from(byte & 0x7f) << (7 * index);
+        let mut rest = self.rest;
+        for shift in (0..63).step_by(7) {
+            let Some((&byte, after)) = rest.split_first() else {
+                return Err(WireError::Truncated);
+            };
+            rest = after;
+            number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                self.take(index + 1)?;
+                self.rest = rest;
                 return Ok(number);
             }
         }
-        Err(WireError::Truncated)
+        // The tenth byte has room for the last bit only.
+        match rest {
+            [last @ (0 | 1), rest @ ..] => {
+                self.rest = rest;
+                Ok(number | u64::from(*last) << 63)
+            }
+            [] => Err(WireError::Truncated),
+            _ => Err(WireError::Overlong),
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     fn delimited(&mut self) -> Result<&'a [u8], WireError> {
         let length = self.varint()?;
         self.take(usize::try_from(length).map_err(|_wide| WireError::Truncated)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], WireError> {
         let (taken, rest) = self
             .rest
