@@ -1,6 +1,13 @@
 //! The disk engine of a Kinetic drive: one log and one index on one flat disk.
 //!
-//! In layer order, each file importing only what stands above it here.
+//! Guarantee: what was acknowledged as durable survives a kill and a power cut; a batch is there
+//! whole or not at all; nothing is served that was not written. The logic spawns no thread and
+//! reads no clock and no randomness, so that a simulation can drive it from a seed.
+//!
+//! In layer order, each file importing only what stands above it here: bounds; bytes on the disk
+//! (`layout`, `run`, `log`, `manifest`); what is known in memory (`index`); the workers (`engine`,
+//! `upkeep`); opening (`open`); the whole ([`Store`]) and its threads. `docs/FORMAT.md` has the
+//! disk format.
 
 pub mod limits;
 
@@ -10,4 +17,45 @@ pub mod layout;
 
 pub mod entry;
 
+pub mod error;
+
 pub mod disk;
+
+pub mod run;
+
+pub mod manifest;
+
+pub mod log;
+
+pub mod index;
+
+pub mod engine;
+
+pub mod upkeep;
+
+pub mod open;
+
+mod bells;
+
+pub mod store;
+
+pub mod threads;
+
+pub use effort::Effort;
+pub use engine::commit::{Commit, Completion, Durability, Expected, Mutation};
+pub use engine::config::Options;
+#[cfg(feature = "sabotage")]
+pub use engine::config::Sabotage;
+pub use engine::queue::{SubmitError, Ticket};
+pub use engine::writer::{Need, Step};
+pub use entry::Attributes;
+pub use error::{CommitError, CommitFailure, ReadError};
+pub use open::format::{FormatError, FormatOptions, Probe, format, probe};
+pub use open::recovery::OpenError;
+pub use open::slots::SlotsError;
+pub use run::Direction;
+pub use store::{Health, KeyRange, Metadata, Object, Status, Store};
+pub use threads::Threads;
+
+#[cfg(test)]
+mod tests;

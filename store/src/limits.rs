@@ -67,6 +67,8 @@ pub const QUEUE_BYTES: u64 = 32 << 20;
 pub const READY_LOG_ZONES: usize = 4;
 /// Bytes of log zones that are allocated ahead of the writer.
 pub const READY_LOG_BYTES: u64 = 64 << 20;
+/// Commits waiting for at most this many bytes are done on the thread that asks.
+pub const INLINE_COMMIT: u64 = 32 << 10;
 /// Keys that a scan copies from a memtable under one lock.
 pub const SCAN_CHUNK: usize = 64;
 /// Microseconds before a failed write of the manifest is tried again.

@@ -25,9 +25,9 @@ pub mod cursor;
 pub mod verify;
 
 pub use builder::{BuildError, RunBuilder};
-pub use cache::{BlockCache, BlockError, BlockReader};
+pub use cache::{Admission, BlockCache, BlockError, BlockReader};
 pub use cursor::{Direction, RunCursor};
-pub use format::block::{BlockHandle, RunId};
+pub use format::block::{BlockFault, BlockHandle, RunId};
 pub use format::meta::{Extent, RunMeta};
 pub use output::{PendingWrite, ZoneRoom};
 pub use reader::Run;

@@ -1,0 +1,160 @@
+//! What a drive may be told about memory and durability, and the reserve that follows from it.
+//!
+//! Guarantee: the reserve is a formula of geometry and options, so that a drive refuses puts
+//! while it can still flush, merge and delete.
+
+use crate::layout::geometry::Geometry;
+use crate::limits::{
+    CACHE_BYTES, LOG_BYTES, MEMTABLE_BYTES, MERGE_FANOUT, QUEUE_BYTES, READY_LOG_BYTES,
+    READY_LOG_ZONES, UNSYNCED_AGE_US, UNSYNCED_BYTES,
+};
+
+/// Options of an open drive; sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Memtable size at which a flush is due; small drives use less.
+    pub memtable_bytes: u64,
+    /// Log since the last flush at which a flush is due; small drives use less.
+    pub log_bytes: u64,
+    /// Memory for blocks of runs.
+    pub cache_bytes: u64,
+    /// Written but not synced bytes at which writes wait.
+    pub unsynced_bytes: u64,
+    /// Age at which unsynced writes are synced, in microseconds.
+    pub unsynced_age_us: u64,
+    /// Bytes of commits that may wait in the queue.
+    pub queue_bytes: u64,
+    /// Deliberate faults, for the proof that the power-cut check bites.
+    #[cfg(feature = "sabotage")]
+    pub sabotage: Sabotage,
+}
+
+/// Deliberate bugs that a test switches on to show that it would notice them.
+#[cfg(feature = "sabotage")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sabotage {
+    /// None: the production engine.
+    #[default]
+    Off,
+    /// Reports a sync without doing it.
+    SkipSync,
+    /// Answers writes that ask for durability before the sync.
+    AnswerEarly,
+    /// Serves values without verifying them, and replays groups without verifying values.
+    IgnoreChecksums,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            memtable_bytes: MEMTABLE_BYTES,
+            log_bytes: LOG_BYTES,
+            cache_bytes: CACHE_BYTES,
+            unsynced_bytes: UNSYNCED_BYTES,
+            unsynced_age_us: UNSYNCED_AGE_US,
+            queue_bytes: QUEUE_BYTES,
+            #[cfg(feature = "sabotage")]
+            sabotage: Sabotage::Off,
+        }
+    }
+}
+
+impl Options {
+    /// The options as far as a drive of this geometry can take them.
+    #[must_use]
+    pub fn fitted(mut self, geometry: &Geometry) -> Self {
+        self.memtable_bytes = self.memtable_bytes.min(geometry.bytes() / 64);
+        self.log_bytes = self.log_bytes.min(geometry.bytes() / 8);
+        self
+    }
+
+    /// Whether a check is switched off by a deliberate bug.
+    #[must_use]
+    pub fn ignores_checksums(&self) -> bool {
+        #[cfg(feature = "sabotage")]
+        return self.sabotage == Sabotage::IgnoreChecksums;
+        #[cfg(not(feature = "sabotage"))]
+        false
+    }
+
+    /// Whether writes are answered before their sync by a deliberate bug.
+    #[must_use]
+    pub fn answers_early(&self) -> bool {
+        #[cfg(feature = "sabotage")]
+        return self.sabotage == Sabotage::AnswerEarly;
+        #[cfg(not(feature = "sabotage"))]
+        false
+    }
+
+    /// Whether syncs are skipped by a deliberate bug.
+    #[must_use]
+    pub fn skips_syncs(&self) -> bool {
+        #[cfg(feature = "sabotage")]
+        return self.sabotage == Sabotage::SkipSync;
+        #[cfg(not(feature = "sabotage"))]
+        false
+    }
+}
+
+/// Zones that are kept back, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserve {
+    /// Below this many free zones nothing but the manifest gets one.
+    pub manifest: usize,
+    /// Below this many, only the manifest and flushes get one.
+    pub flush: usize,
+    /// Below this many, the log gets none: even deletes are refused.
+    pub delete: usize,
+    /// Below this many, puts are refused.
+    pub put: usize,
+}
+
+impl Reserve {
+    /// The reserve of a drive: two zones for the manifest, a flush of the largest memtable, one
+    /// merge of the smallest level, one zone of log for deletes, two for reclaim.
+    #[must_use]
+    pub fn of(geometry: &Geometry, options: &Options) -> Self {
+        let zone = u64::from(geometry.zone_size);
+        let table = usize::try_from(options.memtable_bytes.div_ceil(zone)).unwrap_or(usize::MAX);
+        let manifest = 2;
+        let flush = manifest + table + 2;
+        let delete = flush + table * MERGE_FANOUT + 1;
+        let put = delete + 1 + 2;
+        Self {
+            manifest,
+            flush,
+            delete,
+            put,
+        }
+    }
+}
+
+/// Log zones to keep allocated ahead of the writer.
+#[must_use]
+pub fn ready_zones(geometry: &Geometry) -> usize {
+    let by_bytes = READY_LOG_BYTES / u64::from(geometry.zone_size);
+    usize::try_from(by_bytes)
+        .unwrap_or(usize::MAX)
+        .clamp(1, READY_LOG_ZONES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_drive_keeps_less_than_a_quarter_back() {
+        let geometry = Geometry::for_capacity(crate::limits::MIN_CAPACITY).unwrap();
+        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry));
+        assert!(reserve.put * 4 < 63, "{reserve:?}");
+        assert!(reserve.manifest < reserve.flush && reserve.flush < reserve.delete);
+        assert!(reserve.delete < reserve.put);
+    }
+
+    #[test]
+    fn a_drive_of_16_gib_keeps_less_than_three_percent_back() {
+        let geometry = Geometry::for_capacity(16 << 30).unwrap();
+        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry));
+        assert!(reserve.put * 100 < 3 * 1024, "{reserve:?}");
+    }
+}

@@ -1,0 +1,211 @@
+//! What all workers and all reads of an open store see.
+//!
+//! Guarantee: views are replaced, never changed; who needs to know when nobody looks into an old
+//! view any more asks [`Shared::old_views`]. Every sync goes through one place, and the first one
+//! that fails makes the drive read-only for good.
+//! Not here: what workers do in a step.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+use super::config::Options;
+use super::progress::Progress;
+use super::queue::Queue;
+use crate::disk::Disk;
+use crate::error::CommitFailure;
+use crate::index::view::View;
+use crate::layout::geometry::Geometry;
+use crate::run::BlockReader;
+
+/// Counters since the store was opened.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Commit groups written.
+    pub groups: AtomicU64,
+    /// Bytes of commit groups written.
+    pub group_bytes: AtomicU64,
+    /// Syncs of the disk.
+    pub syncs: AtomicU64,
+    /// Bytes of runs written.
+    pub run_bytes: AtomicU64,
+    /// Bytes of the manifest written.
+    pub manifest_bytes: AtomicU64,
+    /// Version checks for which the writer had to read the disk.
+    pub writer_reads: AtomicU64,
+    /// Reads that met bytes which are not what was written.
+    pub damage_seen: AtomicU64,
+    /// Flushes of a memtable.
+    pub flushes: AtomicU64,
+    /// Merges of runs.
+    pub merges: AtomicU64,
+}
+
+impl Counters {
+    /// Adds to a counter.
+    pub fn add(counter: &AtomicU64, amount: u64) {
+        counter.fetch_add(amount, Ordering::Relaxed);
+    }
+}
+
+/// Figures about space that upkeep keeps current.
+#[derive(Debug, Default)]
+pub struct SpaceFigures {
+    /// Zones that nothing uses.
+    pub free_zones: AtomicU64,
+    /// Bytes of values that flushed runs refer to.
+    pub live_bytes: AtomicU64,
+    /// Bytes of live runs.
+    pub run_bytes: AtomicU64,
+    /// Whether puts are refused because the drive is full.
+    pub full: AtomicBool,
+}
+
+/// What all workers and reads see.
+pub struct Shared {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// Identity of the drive.
+    pub uuid: [u8; 16],
+    /// How it is cut into zones.
+    pub geometry: Geometry,
+    /// What it was told.
+    pub options: Options,
+    /// Number of this boot.
+    pub boot: u64,
+    /// Reads blocks of runs.
+    pub reader: BlockReader,
+    /// Commits waiting for the writer.
+    pub queue: Queue,
+    /// Counters for status and logs.
+    pub counters: Counters,
+    /// Space, for status and for the writer.
+    pub space: SpaceFigures,
+    view: RwLock<Arc<View>>,
+    old_views: Mutex<Vec<Weak<View>>>,
+    progress: Mutex<Progress>,
+    sync: Mutex<()>,
+    read_only: AtomicBool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("boot", &self.boot)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`Shared::new`] is made of.
+pub struct Parts {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// Identity of the drive.
+    pub uuid: [u8; 16],
+    /// Zones.
+    pub geometry: Geometry,
+    /// Options, fitted to the geometry.
+    pub options: Options,
+    /// Number of this boot.
+    pub boot: u64,
+    /// Reads blocks of runs.
+    pub reader: BlockReader,
+    /// What recovery found.
+    pub view: View,
+    /// How far recovery found the log.
+    pub progress: Progress,
+}
+
+impl Shared {
+    /// Everything that is shared, at the start of a boot.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let queue = Queue::new(parts.options.queue_bytes);
+        Self {
+            disk: parts.disk,
+            uuid: parts.uuid,
+            geometry: parts.geometry,
+            options: parts.options,
+            boot: parts.boot,
+            reader: parts.reader,
+            queue,
+            counters: Counters::default(),
+            space: SpaceFigures::default(),
+            view: RwLock::new(Arc::new(parts.view)),
+            old_views: Mutex::default(),
+            progress: Mutex::new(parts.progress),
+            sync: Mutex::default(),
+            read_only: AtomicBool::new(false),
+        }
+    }
+
+    /// The view of now. Zones that it names are not reused while it is held.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the view by what `change` makes of it.
+    pub fn replace_view(&self, change: impl FnOnce(&View) -> View) {
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let next = Arc::new(change(&view));
+        let old = std::mem::replace(&mut *view, next);
+        drop(view);
+        let mut old_views = self
+            .old_views
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        old_views.retain(|old| old.strong_count() > 0);
+        old_views.push(Arc::downgrade(&old));
+    }
+
+    /// Views that were replaced and that a read may still hold.
+    #[must_use]
+    pub fn old_views(&self) -> Vec<Weak<View>> {
+        let old_views = self
+            .old_views
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        old_views
+            .iter()
+            .filter(|old| old.strong_count() > 0)
+            .cloned()
+            .collect()
+    }
+
+    /// How far the log is. Held shortly, never over disk I/O.
+    pub fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a failed sync made the drive read-only.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Acquire)
+    }
+
+    /// Makes everything durable that was written before. After the first failure nobody may
+    /// believe a sync of this disk again: the flag is set before the next one can start.
+    pub fn sync(&self) -> io::Result<()> {
+        let _one_at_a_time = self.sync.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_read_only() {
+            return Err(io::Error::other("an earlier sync failed"));
+        }
+        Counters::add(&self.counters.syncs, 1);
+        // The writer starts a new block behind whatever this sync may make durable.
+        self.progress().syncs_started += 1;
+        if self.options.skips_syncs() {
+            return Ok(());
+        }
+        self.disk
+            .sync()
+            .inspect_err(|_| self.read_only.store(true, Ordering::Release))
+    }
+
+    /// What a commit is told that cannot be done at the moment, if there is something.
+    #[must_use]
+    pub fn refusal(&self) -> Option<CommitFailure> {
+        self.is_read_only().then_some(CommitFailure::ReadOnly)
+    }
+}

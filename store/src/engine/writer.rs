@@ -1,0 +1,567 @@
+//! The writer: takes commits from the queue, writes them to the log as one group, publishes them.
+//!
+//! Guarantee: commits take effect in the order of the queue; a commit's version checks see every
+//! commit before it; a group is published in the memtable after its write, all at once, and a
+//! commit that asks for durability is answered by the syncer only. A group that the disk did not
+//! take fails all its commits, and nothing is appended behind it before the manifest has sealed
+//! the zone at its last good group.
+//! Not here: syncs (`syncer`), allocation of zones (`upkeep`).
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::commit::{Commit, Durability, Expected, Mutation, Prepared};
+use super::progress::{LogZone, SealRequest, Waiter, refuse};
+use super::shared::{Counters, Shared};
+use crate::effort::Effort;
+use crate::entry::{Attributes, Entry, Seqno, State, ValueRef};
+use crate::error::{CommitError, CommitFailure, ReadError};
+use crate::index::memtable::Memtable;
+use crate::index::view::{Frozen, View};
+use crate::layout::codec::len32;
+use crate::layout::geometry::Location;
+use crate::limits::{ALIGNED_GROUP, BLOCK, GROUP_TARGET};
+use crate::log::group::{self, ALIGNMENT, GroupHeader};
+use crate::log::record::{self, Placement};
+use crate::manifest::edit::ReplayPoint;
+
+const BLOCK32: u32 = {
+    assert!(BLOCK <= 1 << 16);
+    #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
+    let block = BLOCK as u32;
+    block
+};
+static ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
+
+/// What came of a step of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Something was done; there may be more.
+    Worked,
+    /// There is nothing to do.
+    Idle,
+    /// There is something to do, but another worker has to do something first.
+    Blocked(Need),
+}
+
+/// What a blocked worker needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A log zone from upkeep.
+    Zone,
+    /// A sync: too much is written and not durable.
+    Sync,
+    /// A flush: both memtables are full.
+    Flush,
+    /// A read of the disk, which this step was not allowed to wait for.
+    Disk,
+    /// Time: something failed and is tried again later.
+    Time,
+}
+
+/// The end of the log, where the next group goes.
+#[derive(Debug)]
+pub struct Writer {
+    zone: Option<LogZone>,
+    offset: u32,
+    next_group: u64,
+    last_seqno: Seqno,
+    syncs_seen: u64,
+    log_since_freeze: u64,
+}
+
+/// A group that is being put together.
+struct Group {
+    records: Vec<u8>,
+    values: Vec<Bytes>,
+    values_length: usize,
+    entries: Vec<(Box<[u8]>, Entry)>,
+    seqno: Seqno,
+    /// What the group makes of the keys it touches: their version, or none when deleted.
+    overlay: BTreeMap<Bytes, Option<Attributes>>,
+}
+
+impl Writer {
+    /// A writer whose next group and mutation follow these; it starts in a zone of its own.
+    #[must_use]
+    pub fn new(last_group: u64, last_seqno: Seqno) -> Self {
+        Self {
+            zone: None,
+            offset: 0,
+            next_group: last_group + 1,
+            last_seqno,
+            syncs_seen: 0,
+            log_since_freeze: 0,
+        }
+    }
+
+    /// Writes one group of waiting commits.
+    pub fn step(&mut self, shared: &Shared, effort: Effort) -> Step {
+        if let Some(failure) = shared.refusal() {
+            return refuse_all(shared, failure);
+        }
+        self.freeze_if_due(shared);
+        let Some((records, values)) = shared.queue.first() else {
+            return Step::Idle;
+        };
+        if let Some(need) = self.held_back(shared) {
+            return Step::Blocked(need);
+        }
+        let room = match self.room(shared, records + values) {
+            Ok(room) => room,
+            Err(step) => return step,
+        };
+        let (mut commits, mut bytes) = (0_usize, group::WIDTH as u64);
+        let taken = shared.queue.take_while(|prepared| {
+            bytes += prepared.bytes();
+            commits += 1;
+            bytes <= room && (commits == 1 || bytes <= GROUP_TARGET)
+        });
+        self.commit(shared, taken, effort)
+    }
+
+    /// Why no group may be written now.
+    fn held_back(&mut self, shared: &Shared) -> Option<Need> {
+        let view = shared.view();
+        let full = view.active.bytes() >= shared.options.memtable_bytes
+            || self.log_since_freeze >= shared.options.log_bytes;
+        if full && view.frozen.is_some() {
+            return Some(Need::Flush);
+        }
+        (shared.progress().unsynced() >= shared.options.unsynced_bytes).then_some(Need::Sync)
+    }
+
+    /// Bytes that a group may take where the next one goes; takes the next zone where the first
+    /// commit, of `first` bytes, does not fit any more.
+    fn room(&mut self, shared: &Shared, first: usize) -> Result<u64, Step> {
+        if first == 0 {
+            // Nothing but a flush: it takes no room.
+            return Ok(group::WIDTH as u64);
+        }
+        let zone_size = shared.geometry.zone_size;
+        let left = |offset: u32| {
+            let start = offset.next_multiple_of(BLOCK32);
+            u64::from(zone_size.saturating_sub(start)) & !(BLOCK - 1)
+        };
+        let needed = (group::WIDTH + first) as u64;
+        if self.zone.is_some() && left(self.offset) >= needed {
+            return Ok(left(self.offset).min(shared.geometry.max_group()));
+        }
+        let mut progress = shared.progress();
+        if progress.seal.is_none()
+            && let Some(zone) = progress.ready.pop_front()
+        {
+            self.zone = Some(zone);
+            self.offset = BLOCK32;
+            return Ok(shared.geometry.max_group());
+        }
+        let failure = match progress.stuck {
+            Some(kind) => CommitFailure::WriteFailed(kind),
+            None if progress.exhausted => CommitFailure::NoSpace,
+            None => return Err(Step::Blocked(Need::Zone)),
+        };
+        drop(progress);
+        Err(refuse_all(shared, failure))
+    }
+
+    fn commit(&mut self, shared: &Shared, taken: Vec<Prepared>, effort: Effort) -> Step {
+        let mut group = Group::new(self.last_seqno);
+        let view = shared.view();
+        let mut outcomes = Vec::with_capacity(taken.len());
+        let mut waiting = taken.into_iter();
+        let mut used = Vec::new();
+        while let Some(prepared) = waiting.next() {
+            match group.add(
+                &prepared,
+                &Check {
+                    shared,
+                    view: &view,
+                    effort,
+                },
+            ) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(NeedsDisk) => {
+                    shared
+                        .queue
+                        .put_back([prepared].into_iter().chain(waiting).collect());
+                    if used.is_empty() {
+                        return Step::Blocked(Need::Disk);
+                    }
+                    break;
+                }
+            }
+            used.push(prepared);
+        }
+        let written = if group.entries.is_empty() {
+            Ok(())
+        } else {
+            self.write(shared, &group)
+        };
+        match written {
+            Ok(()) => self.publish(shared, group, &view),
+            Err(kind) => fail_written(&mut outcomes, kind),
+        }
+        self.answer(shared, used, outcomes);
+        self.freeze_if_due(shared);
+        Step::Worked
+    }
+
+    /// Writes a group. When the disk does not take it, asks for the zone to be sealed.
+    fn write(&mut self, shared: &Shared, group: &Group) -> Result<(), io::ErrorKind> {
+        let Some(zone) = self.zone else {
+            return Err(io::ErrorKind::Other);
+        };
+        let (durable_up_to, syncs) = {
+            let progress = shared.progress();
+            (progress.durable_group, progress.syncs_started)
+        };
+        let head = group::WIDTH + group.records.len();
+        let large = (head + group.values_length) as u64 >= ALIGNED_GROUP;
+        let apart = large || syncs != self.syncs_seen;
+        let start = self
+            .offset
+            .next_multiple_of(if apart { BLOCK32 } else { ALIGNMENT });
+        let padding = if large { BLOCK32 } else { ALIGNMENT };
+        let length = group::padded_length(head, group.values_length, padding);
+        let header = GroupHeader {
+            boot: shared.boot,
+            number: self.next_group,
+            durable_up_to,
+            length,
+            records_length: len32(group.records.len()),
+            count: len32(group.entries.len()),
+        }
+        .encode(&zone.stamp, start, &group.records);
+        let fill = (length as usize).saturating_sub(head + group.values_length);
+        let parts: Vec<IoSlice<'_>> = [IoSlice::new(&header), IoSlice::new(&group.records)]
+            .into_iter()
+            .chain(group.values.iter().map(|value| IoSlice::new(value)))
+            .chain(ZEROS.get(..fill).map(IoSlice::new))
+            .collect();
+        let location = Location {
+            zone: zone.stamp.zone,
+            offset: start,
+        };
+        if let Err(error) = shared
+            .disk
+            .write_at(shared.geometry.position(location), &parts)
+        {
+            self.zone = None;
+            let seal = SealRequest {
+                zone: zone.stamp.zone,
+                end: self.offset,
+            };
+            shared.progress().seal = Some(seal);
+            return Err(error.kind());
+        }
+        self.syncs_seen = syncs;
+        self.offset = start + length;
+        self.log_since_freeze += u64::from(length);
+        Counters::add(&shared.counters.groups, 1);
+        Counters::add(&shared.counters.group_bytes, u64::from(length));
+        let mut progress = shared.progress();
+        progress.written_group = self.next_group;
+        progress.written_bytes += u64::from(length);
+        Ok(())
+    }
+
+    /// Makes a written group visible.
+    fn publish(&mut self, _shared: &Shared, group: Group, view: &View) {
+        if group.entries.is_empty() {
+            return;
+        }
+        self.next_group += 1;
+        self.last_seqno = group.seqno;
+        let (Some(zone), mut next) = (self.zone, self.offset) else {
+            return;
+        };
+        next = group.first_value(next);
+        let entries = group.entries.into_iter().map(|(key, mut entry)| {
+            if let State::Live(_, value) = &mut entry.state {
+                value.location = Location {
+                    zone: zone.stamp.zone,
+                    offset: next,
+                };
+                next += value.length;
+            }
+            (key, entry)
+        });
+        view.active.apply(entries);
+    }
+
+    /// Tells who can be told, and lets the others wait for the syncer.
+    fn answer(&self, shared: &Shared, used: Vec<Prepared>, outcomes: Vec<Outcome>) {
+        let count = used.len() as u64;
+        let mut tell = Vec::with_capacity(used.len());
+        let mut progress = shared.progress();
+        for (prepared, outcome) in used.into_iter().zip(outcomes) {
+            let Commit {
+                durability,
+                token,
+                completion,
+                ..
+            } = prepared.commit;
+            let waiter = Waiter { token, completion };
+            let wanted = match (durability, &outcome) {
+                (Durability::WriteBack, _) | (_, Err(_)) => 0,
+                (Durability::WriteThrough, Ok(Done::Nothing)) => 0,
+                (Durability::WriteThrough | Durability::Flush, Ok(_)) => progress.written_group,
+            };
+            if wanted <= progress.durable_group || shared.options.answers_early() {
+                tell.push((waiter, outcome.map(|_| ())));
+            } else {
+                progress.durable_waiters.push_back((wanted, waiter));
+            }
+        }
+        let published = progress.publish(count);
+        drop(progress);
+        for (waiter, outcome) in tell {
+            waiter.tell(outcome);
+        }
+        for waiter in published {
+            waiter.tell(Ok(()));
+        }
+    }
+
+    /// Switches to a fresh memtable, on a group boundary, once the active one is full.
+    fn freeze_if_due(&mut self, shared: &Shared) {
+        let view = shared.view();
+        if view.frozen.is_some() || view.active.is_empty() {
+            return;
+        }
+        let mut progress = shared.progress();
+        let due = progress.freeze_wanted
+            || view.active.bytes() >= shared.options.memtable_bytes
+            || self.log_since_freeze >= shared.options.log_bytes;
+        let Some(replay) = self.replay_point(progress.ready.front()).filter(|_| due) else {
+            return;
+        };
+        progress.freeze_wanted = false;
+        drop(progress);
+        self.log_since_freeze = 0;
+        shared.replace_view(|view| View {
+            active: Arc::new(Memtable::default()),
+            frozen: Some(Arc::new(Frozen {
+                table: Arc::clone(&view.active),
+                replay,
+            })),
+            runs: Arc::clone(&view.runs),
+        });
+    }
+
+    /// Where the log goes on: behind the last group, or in the next zone where none is open.
+    fn replay_point(&self, next: Option<&LogZone>) -> Option<ReplayPoint> {
+        let (ordinal, offset) = match (self.zone, next) {
+            (Some(zone), _) => (zone.ordinal, self.offset),
+            (None, Some(zone)) => (zone.ordinal, BLOCK32),
+            (None, None) => return None,
+        };
+        Some(ReplayPoint {
+            ordinal,
+            offset,
+            group: self.next_group,
+            seqno: self.last_seqno,
+        })
+    }
+}
+
+type Outcome = Result<Done, CommitError>;
+
+/// What a commit that succeeded left in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Logged,
+    Nothing,
+}
+
+/// A version check met a block that is not in memory, and the step may not wait for the disk.
+struct NeedsDisk;
+
+/// What version checks look into.
+struct Check<'a> {
+    shared: &'a Shared,
+    view: &'a View,
+    effort: Effort,
+}
+
+impl Group {
+    fn new(seqno: Seqno) -> Self {
+        Self {
+            records: Vec::new(),
+            values: Vec::new(),
+            values_length: 0,
+            entries: Vec::new(),
+            seqno,
+            overlay: BTreeMap::new(),
+        }
+    }
+
+    /// Zone offset of the first value of this group, which ends at `end`.
+    fn first_value(&self, end: u32) -> u32 {
+        let head = group::WIDTH + self.records.len();
+        let large = (head + self.values_length) as u64 >= ALIGNED_GROUP;
+        let padding = if large { BLOCK32 } else { ALIGNMENT };
+        let length = group::padded_length(head, self.values_length, padding);
+        end - length + len32(head)
+    }
+
+    /// Adds a commit if all its checks pass, against the store as it was before the commit.
+    fn add(&mut self, prepared: &Prepared, check: &Check<'_>) -> Result<Outcome, NeedsDisk> {
+        let mut needed = Vec::with_capacity(prepared.commit.mutations.len());
+        for (index, mutation) in prepared.commit.mutations.iter().enumerate() {
+            match self.verdict(mutation, check) {
+                Ok(wanted) => needed.push(wanted),
+                Err(Verdict::NeedsDisk) => return Err(NeedsDisk),
+                Err(Verdict::Refused(failure)) => return Ok(Err(CommitError { index, failure })),
+            }
+        }
+        let logged = self.entries.len();
+        let mutations = prepared.commit.mutations.iter();
+        for ((mutation, checksum), wanted) in mutations.zip(&prepared.checksums).zip(needed) {
+            // A batch may delete what it put itself, though nothing was stored before.
+            if wanted || matches!(self.overlay.get(mutation.key()), Some(Some(_))) {
+                self.append(mutation, *checksum);
+            }
+        }
+        Ok(Ok(if self.entries.len() > logged {
+            Done::Logged
+        } else {
+            Done::Nothing
+        }))
+    }
+
+    /// Whether a mutation may be done, and if so, whether there is something to log.
+    fn verdict(&self, mutation: &Mutation, check: &Check<'_>) -> Result<bool, Verdict> {
+        let full = check.shared.space.full.load(Ordering::Relaxed);
+        match mutation {
+            Mutation::Put { .. } if full => Err(CommitFailure::NoSpace.into()),
+            Mutation::Put {
+                expected: Expected::Any,
+                ..
+            } => Ok(true),
+            Mutation::Put {
+                key,
+                expected: Expected::Version(version),
+                ..
+            } => {
+                let stored = self.stored(key, check)?;
+                let same = stored.as_ref().map_or(&[][..], Attributes::version) == &version[..];
+                if same {
+                    Ok(true)
+                } else {
+                    Err(CommitFailure::VersionMismatch.into())
+                }
+            }
+            Mutation::Delete { key, expected } => match (self.stored(key, check)?, expected) {
+                (None, Expected::Any) => Ok(false),
+                (None, Expected::Version(_)) => Err(CommitFailure::NotFound.into()),
+                (Some(stored), Expected::Version(version)) if stored.version() != &version[..] => {
+                    Err(CommitFailure::VersionMismatch.into())
+                }
+                (Some(_), Expected::Any | Expected::Version(_)) => Ok(true),
+            },
+        }
+    }
+
+    /// What is stored under `key`, commits of this group included.
+    fn stored(&self, key: &Bytes, check: &Check<'_>) -> Result<Option<Attributes>, Verdict> {
+        if let Some(stored) = self.overlay.get(key) {
+            return Ok(stored.clone());
+        }
+        let entry = match check.view.lookup(&check.shared.reader, key, Effort::Cached) {
+            Err(ReadError::NotCached) if check.effort == Effort::Disk => {
+                Counters::add(&check.shared.counters.writer_reads, 1);
+                check.view.lookup(&check.shared.reader, key, Effort::Disk)
+            }
+            other => other,
+        };
+        match entry {
+            Ok(Some(Entry {
+                state: State::Live(attributes, _),
+                ..
+            })) => Ok(Some(attributes)),
+            Ok(_) | Err(ReadError::NotFound) => Ok(None),
+            Err(ReadError::NotCached) => Err(Verdict::NeedsDisk),
+            Err(ReadError::Unreadable(damage)) => Err(CommitFailure::Unreadable(damage).into()),
+        }
+    }
+
+    fn append(&mut self, mutation: &Mutation, checksum: u32) {
+        self.seqno.0 += 1;
+        let state = match mutation {
+            Mutation::Put {
+                value, attributes, ..
+            } => {
+                let length = len32(value.len());
+                self.values_length += value.len();
+                if length > 0 {
+                    self.values.push(value.clone());
+                }
+                self.overlay
+                    .insert(mutation.key().clone(), Some(attributes.clone()));
+                let value = ValueRef {
+                    length,
+                    checksum,
+                    ..ValueRef::default()
+                };
+                State::Live(attributes.clone(), value)
+            }
+            Mutation::Delete { .. } => {
+                self.overlay.insert(mutation.key().clone(), None);
+                State::Deleted
+            }
+        };
+        let entry = Entry {
+            seqno: self.seqno,
+            state,
+        };
+        record::encode(&mut self.records, mutation.key(), &entry, Placement::Inside);
+        self.entries.push((Box::from(&mutation.key()[..]), entry));
+    }
+}
+
+/// Why a mutation is not done now.
+enum Verdict {
+    NeedsDisk,
+    Refused(CommitFailure),
+}
+
+impl From<CommitFailure> for Verdict {
+    fn from(failure: CommitFailure) -> Self {
+        Self::Refused(failure)
+    }
+}
+
+fn fail_written(outcomes: &mut [Outcome], kind: io::ErrorKind) {
+    let failure = CommitFailure::WriteFailed(kind);
+    for outcome in outcomes
+        .iter_mut()
+        .filter(|outcome| **outcome == Ok(Done::Logged))
+    {
+        *outcome = Err(CommitError { index: 0, failure });
+    }
+}
+
+/// Refuses everything that waits.
+fn refuse_all(shared: &Shared, failure: CommitFailure) -> Step {
+    let taken = shared.queue.take_while(|_| true);
+    if taken.is_empty() {
+        return Step::Idle;
+    }
+    let published = shared.progress().publish(taken.len() as u64);
+    refuse(
+        taken.into_iter().map(|prepared| {
+            let Commit {
+                token, completion, ..
+            } = prepared.commit;
+            Waiter { token, completion }
+        }),
+        failure,
+    );
+    published.iter().for_each(|waiter| waiter.tell(Ok(())));
+    Step::Worked
+}

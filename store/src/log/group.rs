@@ -1,0 +1,264 @@
+//! A commit group: what becomes durable together.
+//!
+//! Guarantee: header and record metadata are covered by one checksum that is seeded with the
+//! place, so a group is recognised only where it was written, in the zone's present life; each
+//! value has a checksum of its own in its record. Groups are numbered without gaps.
+//! Not here: the chain over zones (`scan`), and what goes into a group (`engine::writer`).
+
+use super::record::{self, Placement, Record};
+use crate::entry::State;
+use crate::layout::checksum::ZoneStamp;
+use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len32, width};
+use crate::layout::geometry::Location;
+
+/// First bytes of a group.
+pub const MAGIC: u32 = u32::from_le_bytes(*b"KGRP");
+/// Groups start at a multiple of this many bytes.
+pub const ALIGNMENT: u32 = 8;
+
+/// Fields of a group header, in order; records follow, then values.
+pub const FIELDS: [Field; 12] = fields([
+    ("magic", 4),
+    ("seal", 1),
+    ("reserved", 3),
+    ("boot", 8),
+    ("group", 8),
+    ("durable up to", 8),
+    ("nonce", 8),
+    ("length", 4),
+    ("records length", 4),
+    ("count", 4),
+    ("reserved", 4),
+    ("checksum", 4),
+]);
+/// Bytes of a group header.
+pub const WIDTH: usize = width(&FIELDS);
+const SUMMED: usize = WIDTH - 4;
+
+/// Header of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupHeader {
+    /// The boot that wrote it.
+    pub boot: u64,
+    /// Number of the group; one more than the group before it.
+    pub number: u64,
+    /// Every group up to this one was on the disk when this one was written.
+    pub durable_up_to: u64,
+    /// Bytes of the whole group: header, records, values, padding.
+    pub length: u32,
+    /// Bytes of the records.
+    pub records_length: u32,
+    /// Number of records.
+    pub count: u32,
+}
+
+impl GroupHeader {
+    /// The header's bytes, for `records` written at `offset` of the zone.
+    #[must_use]
+    pub fn encode(&self, stamp: &ZoneStamp, offset: u32, records: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(WIDTH);
+        out.put_u32(MAGIC);
+        out.put(&[0; 4]);
+        out.put_u64(self.boot);
+        out.put_u64(self.number);
+        out.put_u64(self.durable_up_to);
+        out.put_u64(0);
+        out.put_u32(self.length);
+        out.put_u32(self.records_length);
+        out.put_u32(self.count);
+        out.put_u32(0);
+        let sum = stamp.checksum(offset, &[&out, records]);
+        out.put_u32(sum);
+        out
+    }
+
+    /// Reads a header without verifying it; `None` where there is none. The lengths are only
+    /// plausible: [`verify`](Self::verify) comes before anything is believed.
+    #[must_use]
+    pub fn peek(bytes: &[u8]) -> Option<Self> {
+        Self::parse(bytes).ok().flatten()
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, Truncated> {
+        let mut reader = Reader::new(bytes);
+        if reader.u32()? != MAGIC || reader.u8()? != 0 {
+            return Ok(None);
+        }
+        reader.bytes(3)?;
+        let (boot, number, durable_up_to) = (reader.u64()?, reader.u64()?, reader.u64()?);
+        reader.u64()?;
+        let (length, records_length, count) = (reader.u32()?, reader.u32()?, reader.u32()?);
+        reader.u64()?;
+        let header = Self {
+            boot,
+            number,
+            durable_up_to,
+            length,
+            records_length,
+            count,
+        };
+        let least = u64::from(records_length) + u64::try_from(WIDTH).unwrap_or_default();
+        let plausible = least <= u64::from(length) && length.is_multiple_of(ALIGNMENT);
+        Ok(plausible.then_some(header))
+    }
+
+    /// Whether `bytes` (header and records, at `offset` of the zone) match their checksum.
+    #[must_use]
+    pub fn verify(bytes: &[u8], stamp: &ZoneStamp, offset: u32) -> bool {
+        let Some((summed, rest)) = bytes.split_at_checked(SUMMED) else {
+            return false;
+        };
+        let Some((stored, records)) = rest.split_first_chunk::<4>() else {
+            return false;
+        };
+        stamp.checksum(offset, &[summed, records]).to_le_bytes() == *stored
+    }
+
+    /// Bytes of header and records together.
+    #[must_use]
+    pub fn head_length(&self) -> u64 {
+        u64::from(self.records_length) + u64::try_from(WIDTH).unwrap_or_default()
+    }
+}
+
+/// Reads the records of a verified group that starts at `start`, and gives each value its place.
+/// `None` when a record is of an unknown kind or the values do not fit the group.
+#[must_use]
+pub fn decode_records(
+    header: &GroupHeader,
+    records: &[u8],
+    start: Location,
+) -> Option<Vec<Record>> {
+    let mut reader = Reader::new(records);
+    let mut list = Vec::new();
+    let mut next = u64::from(start.offset) + header.head_length();
+    let end = u64::from(start.offset) + u64::from(header.length);
+    for _ in 0..header.count {
+        let mut record = record::decode(&mut reader).ok()??;
+        if let (State::Live(_, value), Placement::Inside) =
+            (&mut record.entry.state, record.placement)
+        {
+            value.location = Location {
+                zone: start.zone,
+                offset: u32::try_from(next).ok()?,
+            };
+            next += u64::from(value.length);
+        }
+        list.push(record);
+    }
+    (reader.is_empty() && next <= end).then_some(list)
+}
+
+/// Length of a group with `head` bytes of header and records and `values` bytes of values.
+#[must_use]
+pub fn padded_length(head: usize, values: usize, alignment: u32) -> u32 {
+    len32(head + values).next_multiple_of(alignment)
+}
+
+/// Decodes arbitrary bytes as a group; must not panic.
+pub fn fuzz_group(bytes: &[u8]) {
+    let stamp = ZoneStamp::default();
+    if let Some(header) = GroupHeader::peek(bytes) {
+        let _verified = GroupHeader::verify(bytes, &stamp, 4096);
+        let records = bytes.get(WIDTH..).unwrap_or_default();
+        let _records = decode_records(&header, records, Location::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Attributes, Entry, Seqno, ValueRef};
+    use crate::layout::geometry::ZoneId;
+
+    const START: Location = Location {
+        zone: ZoneId(7),
+        offset: 8192,
+    };
+
+    fn sample() -> (Vec<u8>, ZoneStamp) {
+        let stamp = ZoneStamp {
+            drive: 1,
+            zone: START.zone,
+            epoch: 2,
+            salt: 3,
+        };
+        let mut records = Vec::new();
+        for (seqno, length) in [(5, 100), (6, 50)] {
+            let value = ValueRef {
+                location: Location::default(),
+                length,
+                checksum: 1,
+            };
+            let state = State::Live(Attributes::default(), value);
+            let entry = Entry {
+                seqno: Seqno(seqno),
+                state,
+            };
+            record::encode(&mut records, b"key", &entry, Placement::Inside);
+        }
+        let header = GroupHeader {
+            boot: 4,
+            number: 9,
+            durable_up_to: 8,
+            length: padded_length(WIDTH + records.len(), 150, ALIGNMENT),
+            records_length: len32(records.len()),
+            count: 2,
+        };
+        let mut bytes = header.encode(&stamp, START.offset, &records);
+        bytes.extend_from_slice(&records);
+        (bytes, stamp)
+    }
+
+    #[test]
+    fn values_follow_each_other_behind_the_records() {
+        let (bytes, stamp) = sample();
+        let header = GroupHeader::peek(&bytes).unwrap();
+        assert!(GroupHeader::verify(&bytes, &stamp, START.offset));
+        let records = decode_records(&header, &bytes[WIDTH..], START).unwrap();
+        let places: Vec<u32> = records
+            .iter()
+            .map(|r| r.entry.live().unwrap().location.offset)
+            .collect();
+        let first = START.offset + u32::try_from(bytes.len()).unwrap();
+        assert_eq!(places, [first, first + 100]);
+    }
+
+    #[test]
+    fn a_group_verifies_only_where_it_was_written() {
+        let (bytes, stamp) = sample();
+        assert!(!GroupHeader::verify(
+            &bytes,
+            &stamp,
+            START.offset + ALIGNMENT
+        ));
+        assert!(!GroupHeader::verify(
+            &bytes,
+            &ZoneStamp { epoch: 3, ..stamp },
+            START.offset
+        ));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed_and_nothing_panics() {
+        let (bytes, stamp) = sample();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                !GroupHeader::verify(&damaged, &stamp, START.offset),
+                "bit {bit}"
+            );
+            fuzz_group(&damaged);
+            fuzz_group(&damaged[..bit / 8]);
+        }
+    }
+
+    #[test]
+    fn values_longer_than_the_group_are_refused() {
+        let (bytes, _) = sample();
+        let mut header = GroupHeader::peek(&bytes).unwrap();
+        header.length -= 8;
+        assert_eq!(decode_records(&header, &bytes[WIDTH..], START), None);
+    }
+}

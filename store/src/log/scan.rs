@@ -1,0 +1,316 @@
+//! Reads the chain of groups back, and tells a torn tail from corruption.
+//!
+//! Guarantee: what is replayed is the longest chain of groups from the replay point in which every
+//! group verifies and every value past the last known sync too. A group that does not verify ends
+//! the chain only if no later valid group says that it had been synced; else the log is corrupt
+//! and nothing is cut.
+//! What stays undecidable: if the group that rotted is the last one that was synced and nothing
+//! was written behind it, it looks like one that was never synced.
+//! Not here: what is done with the groups (`open::recovery`).
+
+use std::io;
+
+use thiserror::Error;
+
+use super::group::{self, ALIGNMENT, GroupHeader, MAGIC};
+use super::record::{Placement, Record};
+use crate::disk::Disk;
+use crate::entry::State;
+use crate::layout::checksum::checksum;
+use crate::layout::geometry::{Geometry, Location};
+use crate::limits::BLOCK;
+use crate::manifest::edit::{ReplayPoint, ZoneInfo};
+
+const WINDOW: usize = 256 << 10;
+const BLOCK32: u32 = {
+    assert!(BLOCK <= 1 << 16);
+    #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
+    let block = BLOCK as u32;
+    block
+};
+
+/// Why the log cannot be replayed.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    /// The disk failed.
+    #[error("reading the log failed: {0}")]
+    Disk(#[from] io::Error),
+    /// A group that had been synced does not verify.
+    #[error("group {group} of the log, in zone {zone}, is damaged although it had been synced")]
+    Corrupt {
+        /// Number of the damaged group.
+        group: u64,
+        /// Zone in which it should be.
+        zone: u32,
+    },
+    /// A group verifies but holds a record that this program does not know.
+    #[error("group {0} of the log cannot be understood by this program")]
+    Unknown(u64),
+}
+
+/// A group of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Its header.
+    pub header: GroupHeader,
+    /// Where it starts.
+    pub start: Location,
+    /// Place of its zone among the scanned zones.
+    pub zone: usize,
+}
+
+/// The chain as it was found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Its groups, in order.
+    pub links: Vec<Link>,
+    /// All groups up to this one are known to be on the disk.
+    pub durable_up_to: u64,
+}
+
+/// Whether values past the last sync are verified; only a deliberate bug says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// They are.
+    Verified,
+    /// They are believed.
+    Believed,
+}
+
+/// Reads groups of some log zones, in the order in which they were written.
+pub struct Scanner<'a> {
+    disk: &'a dyn Disk,
+    geometry: Geometry,
+    zones: &'a [ZoneInfo],
+    window: Vec<u8>,
+    window_start: Location,
+}
+
+impl<'a> Scanner<'a> {
+    /// A scanner over `zones`.
+    #[must_use]
+    pub fn new(disk: &'a dyn Disk, geometry: Geometry, zones: &'a [ZoneInfo]) -> Self {
+        Self {
+            disk,
+            geometry,
+            zones,
+            window: Vec::new(),
+            window_start: Location::default(),
+        }
+    }
+
+    /// Finds the chain that starts at `point`.
+    pub fn chain(&mut self, point: &ReplayPoint, values: Values) -> Result<Chain, ScanError> {
+        let mut links: Vec<Link> = Vec::new();
+        let mut durable_up_to = point.group.saturating_sub(1);
+        let mut number = point.group;
+        let mut offset = BLOCK32;
+        for (place, info) in self.zones.iter().enumerate() {
+            offset = if info.ordinal == point.ordinal {
+                point.offset
+            } else {
+                BLOCK32
+            };
+            while let Some(link) = self.next_group(place, offset, number)? {
+                durable_up_to = durable_up_to.max(link.header.durable_up_to);
+                offset = link.start.offset.saturating_add(link.header.length);
+                number += 1;
+                links.push(link);
+            }
+            if info.end.is_some() {
+                durable_up_to = durable_up_to.max(number - 1);
+            }
+        }
+        let last = links.last().map_or(0, |link| link.zone);
+        let behind = links.last().map_or(point.offset, |link| {
+            link.start.offset.saturating_add(link.header.length)
+        });
+        let evidence = self.later_evidence(last, behind, number)?;
+        if evidence >= number {
+            let zone = self.zones.get(last).map_or(0, |info| info.stamp.zone.0);
+            return Err(ScanError::Corrupt {
+                group: number,
+                zone,
+            });
+        }
+        durable_up_to = durable_up_to.max(evidence).min(number - 1);
+        let _unused = offset;
+        if values == Values::Verified {
+            self.cut_at_bad_values(&mut links, durable_up_to)?;
+        }
+        Ok(Chain {
+            links,
+            durable_up_to,
+        })
+    }
+
+    /// The group with this number: at `offset`, or at the next block where a sync came between.
+    fn next_group(
+        &mut self,
+        place: usize,
+        offset: u32,
+        number: u64,
+    ) -> Result<Option<Link>, ScanError> {
+        let mut candidates = vec![
+            offset.next_multiple_of(ALIGNMENT),
+            offset.next_multiple_of(BLOCK32),
+        ];
+        candidates.dedup();
+        for offset in candidates {
+            if let Some(link) = self.group_at(place, offset)?
+                && link.header.number == number
+            {
+                return Ok(Some(link));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A group that verifies at this place, whatever its number.
+    fn group_at(&mut self, place: usize, offset: u32) -> Result<Option<Link>, ScanError> {
+        let Some(info) = self.zones.get(place).copied() else {
+            return Ok(None);
+        };
+        let start = Location {
+            zone: info.stamp.zone,
+            offset,
+        };
+        let end = info.end.unwrap_or(self.geometry.zone_size);
+        let Some(header) = self.bytes(start, group::WIDTH)?.and_then(GroupHeader::peek) else {
+            return Ok(None);
+        };
+        let fits = u64::from(offset) + u64::from(header.length) <= u64::from(end);
+        let Ok(head) = usize::try_from(header.head_length()) else {
+            return Ok(None);
+        };
+        if !fits || header.boot != info.boot {
+            return Ok(None);
+        }
+        let verified = self
+            .bytes(start, head)?
+            .is_some_and(|bytes| GroupHeader::verify(bytes, &info.stamp, offset));
+        Ok(verified.then_some(Link {
+            header,
+            start,
+            zone: place,
+        }))
+    }
+
+    /// The records of a group of the chain.
+    pub fn records(&mut self, link: &Link) -> Result<Vec<Record>, ScanError> {
+        let head = usize::try_from(link.header.head_length()).unwrap_or(usize::MAX);
+        let bytes = self.bytes(link.start, head)?.unwrap_or_default();
+        let records = bytes.get(group::WIDTH..).unwrap_or_default();
+        group::decode_records(&link.header, records, link.start)
+            .ok_or(ScanError::Unknown(link.header.number))
+    }
+
+    /// The greatest group that a valid group behind the chain's end says was on the disk.
+    fn later_evidence(&mut self, first: usize, behind: u32, next: u64) -> Result<u64, ScanError> {
+        let mut greatest = 0;
+        for place in first..self.zones.len() {
+            let Some(info) = self.zones.get(place).copied() else {
+                break;
+            };
+            let mut offset = if place == first { behind } else { BLOCK32 };
+            let end = info.end.unwrap_or(self.geometry.zone_size);
+            while let Some(found) = self.find_magic(info, offset, end)? {
+                if let Some(link) = self.group_at(place, found)?
+                    && link.header.number > next
+                {
+                    greatest = greatest.max(link.header.durable_up_to);
+                }
+                offset = found + ALIGNMENT;
+            }
+        }
+        Ok(greatest)
+    }
+
+    /// The next place from `offset` on at which a group could start.
+    fn find_magic(
+        &mut self,
+        info: ZoneInfo,
+        offset: u32,
+        end: u32,
+    ) -> Result<Option<u32>, ScanError> {
+        let mut offset = offset.next_multiple_of(ALIGNMENT);
+        let step = ALIGNMENT as usize;
+        while offset < end {
+            let start = Location {
+                zone: info.stamp.zone,
+                offset,
+            };
+            let Some(bytes) = self.bytes(start, step)? else {
+                return Ok(None);
+            };
+            let _loaded = bytes.len();
+            let window = self.window_from(start);
+            let hit = window
+                .chunks_exact(step)
+                .position(|chunk| chunk.starts_with(&MAGIC.to_le_bytes()));
+            let passed = hit.unwrap_or(window.len() / step).saturating_mul(step);
+            offset = offset.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+            if hit.is_some() {
+                return Ok((offset < end).then_some(offset));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the chain before the first group past the last sync whose values do not verify.
+    fn cut_at_bad_values(&mut self, links: &mut Vec<Link>, durable: u64) -> Result<(), ScanError> {
+        for index in 0..links.len() {
+            let Some(link) = links.get(index).copied() else {
+                break;
+            };
+            if link.header.number > durable && !self.values_verify(&link)? {
+                links.truncate(index);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn values_verify(&mut self, link: &Link) -> Result<bool, ScanError> {
+        for record in self.records(link)? {
+            if let (State::Live(_, value), Placement::Inside) =
+                (&record.entry.state, record.placement)
+            {
+                let mut bytes = vec![0; value.length as usize];
+                self.disk
+                    .read_at(self.geometry.position(value.location), &mut bytes)?;
+                if checksum(&bytes) != value.checksum {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// `length` bytes at a place, through a window that is read at once; `None` past the zone.
+    fn bytes(&mut self, start: Location, length: usize) -> Result<Option<&[u8]>, ScanError> {
+        let left = usize::try_from(self.geometry.zone_size.saturating_sub(start.offset));
+        let left = left.unwrap_or_default();
+        if length > left {
+            return Ok(None);
+        }
+        if self.window_from(start).len() < length {
+            self.window.resize(length.max(WINDOW).min(left), 0);
+            self.disk
+                .read_at(self.geometry.position(start), &mut self.window)?;
+            self.window_start = start;
+        }
+        Ok(self.window_from(start).get(..length))
+    }
+
+    /// What the window holds from `start` on.
+    fn window_from(&self, start: Location) -> &[u8] {
+        let skip = start.offset.checked_sub(self.window_start.offset);
+        match skip.and_then(|skip| usize::try_from(skip).ok()) {
+            Some(skip) if start.zone == self.window_start.zone => {
+                self.window.get(skip..).unwrap_or_default()
+            }
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Formatting: an empty drive on a disk.
+//!
+//! Guarantee: until both superblock slots are written, the disk is no drive and opening it says
+//! so. Formatting writes; whoever calls has made sure that nothing is lost ([`probe`]).
+//! Not here: whether the file or device is in use (`disk::host`).
+
+use std::io;
+
+use thiserror::Error;
+
+use super::calls::{self, SoleDisk, Syncs};
+use crate::disk::Disk;
+use crate::engine::salt::SaltSource;
+use crate::entry::Seqno;
+use crate::layout::checksum::ZoneStamp;
+use crate::layout::geometry::{Geometry, ZoneId};
+use crate::layout::superblock::{MAGIC, Slot, Superblock};
+use crate::layout::zone_header::ZoneKind;
+use crate::limits::{BLOCK, MIN_CAPACITY};
+use crate::manifest::edit::{Counters, Edit, ReplayPoint, ZoneInfo};
+use crate::manifest::state::{Contradiction, ManifestState};
+use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
+
+/// How to format.
+#[derive(Debug, Clone)]
+pub struct FormatOptions {
+    /// Identity of the drive, for its serial number and WWN; random.
+    pub uuid: [u8; 16],
+    /// Random bytes for the drive's secrets.
+    pub entropy: [u8; 32],
+    /// Bytes of a zone, a power of two; from the capacity when absent.
+    pub zone_size: Option<u32>,
+}
+
+/// Why a disk cannot be formatted.
+#[derive(Debug, Error)]
+pub enum FormatError {
+    /// The disk is too small, or too small for the zones asked for.
+    #[error(
+        "the disk has {capacity} bytes, a drive needs {MIN_CAPACITY} bytes and 64 zones at least"
+    )]
+    TooSmall {
+        /// Bytes of the disk.
+        capacity: u64,
+    },
+    /// The disk did not take it.
+    #[error("writing the empty drive failed: {0}")]
+    Disk(#[from] io::Error),
+    /// The code contradicts itself.
+    #[error("the empty drive is not consistent: {0}")]
+    Contradiction(#[from] Contradiction),
+}
+
+/// What is on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// A drive of ours, sound or not.
+    Drive,
+    /// Zeros where a drive has its superblocks.
+    Blank,
+    /// Something else.
+    Foreign,
+}
+
+/// Looks at what is on a disk, without judging whether it is sound.
+pub fn probe(disk: &dyn Disk) -> io::Result<Probe> {
+    let mut found = Probe::Blank;
+    for slot in [Slot::First, Slot::Second] {
+        let mut block = vec![0; usize::try_from(BLOCK).unwrap_or_default()];
+        match disk.read_at(slot.position(), &mut block) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
+            other => other?,
+        }
+        if block.starts_with(&MAGIC) {
+            return Ok(Probe::Drive);
+        }
+        if block.iter().any(|byte| *byte != 0) {
+            found = Probe::Foreign;
+        }
+    }
+    Ok(found)
+}
+
+/// Makes an empty drive of a disk; what was on it is lost.
+pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatError> {
+    let capacity = disk.capacity();
+    let geometry = match options.zone_size {
+        Some(size) => Geometry::with_zone_size(capacity, size),
+        None => Geometry::for_capacity(capacity),
+    };
+    let geometry = geometry.ok_or(FormatError::TooSmall { capacity })?;
+    let mut salts = SaltSource::new(options.entropy);
+    let drive = salts.draw();
+    let nowhere = ZoneStamp {
+        drive,
+        zone: ZoneId(0),
+        epoch: 0,
+        salt: 0,
+    };
+    let mut state = ManifestState::default();
+    state.apply(&Edit::Zone(ZoneInfo {
+        kind: ZoneKind::Manifest,
+        stamp: nowhere,
+        boot: 0,
+        ordinal: 0,
+        end: None,
+        live: 0,
+    }))?;
+    state.apply(&Edit::Counters(Counters {
+        next_epoch: 2,
+        next_run: 1,
+        next_ordinal: 1,
+    }))?;
+    let offset = u32::try_from(BLOCK).unwrap_or(u32::MAX);
+    let replay = ReplayPoint {
+        ordinal: 1,
+        offset,
+        group: 1,
+        seqno: Seqno(0),
+    };
+    state.apply(&Edit::Replay(replay))?;
+    let superblock = Superblock {
+        uuid: options.uuid,
+        drive,
+        capacity,
+        geometry,
+        sequence: 0,
+        boot: 0,
+        manifest: nowhere,
+        manifest_boot: 0,
+        first_frame: 1,
+    };
+    let boot_salt = salts.boot_salt();
+    let fresh = ZoneStamp {
+        drive,
+        zone: ZoneId(1),
+        epoch: 1,
+        salt: salts.draw(),
+    };
+    let opening = Opening {
+        state,
+        superblock,
+        boot_salt,
+        next_frame: 1,
+    };
+    let mut ledger = Ledger::open(opening, FreshZone { stamp: fresh }, &geometry)?;
+    let sole = SoleDisk {
+        disk,
+        geometry,
+        syncs: Syncs::Done,
+    };
+    calls::finish(&mut ledger, &sole)?;
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! Opening a drive: superblock, manifest, bounded replay of the log, and a fresh start.
+//!
+//! Guarantee, in this order: the boot number is durable in both slots before this boot writes
+//! anything else; what is replayed past the last known sync is written again byte for byte and
+//! synced, since the host may have dropped it after an error it told nobody about; the log is
+//! sealed at the cut, in a manifest of this boot's own; then the store serves. A power cut at any
+//! point leaves a drive that opens the same way again.
+//! Time depends on the log since the last flush, not on the amount of data.
+//! Not here: telling a torn tail from corruption (`log::scan`).
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::calls::{self, SoleDisk, Syncs};
+use super::slots::{self, SlotsError};
+use crate::disk::Disk;
+use crate::engine::config::Options;
+use crate::engine::progress::Progress;
+use crate::engine::salt::SaltSource;
+use crate::engine::shared::{Parts, Shared};
+use crate::engine::writer::Writer;
+use crate::entry::Seqno;
+use crate::index::memtable::Memtable;
+use crate::index::view::View;
+use crate::layout::checksum::ZoneStamp;
+use crate::layout::geometry::{Geometry, ZoneId};
+use crate::layout::superblock::Superblock;
+use crate::layout::zone_header::ZoneKind;
+use crate::limits::BLOCK;
+use crate::log::scan::{Chain, Link, ScanError, Scanner, Values};
+use crate::manifest::edit::{Edit, ZoneInfo};
+use crate::manifest::journal::{self, ManifestError};
+use crate::manifest::state::{Contradiction, ManifestState};
+use crate::run::{BlockCache, BlockReader, Run};
+use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
+use crate::upkeep::space::Space;
+use crate::upkeep::worker::Upkeep;
+
+/// Why a drive cannot be opened. Nothing was changed, beyond superblocks being repaired.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// No usable superblock.
+    #[error(transparent)]
+    Slots(#[from] SlotsError),
+    /// The manifest cannot be read.
+    #[error("{0}; the drive is left as it is")]
+    Manifest(#[from] ManifestError),
+    /// The log cannot be replayed.
+    #[error("{0}; the drive is left as it is")]
+    Log(#[from] ScanError),
+    /// The disk failed while the drive was made ready.
+    #[error("making the drive ready failed: {0}")]
+    Disk(#[from] io::Error),
+    /// The manifest contradicts itself.
+    #[error("{0}")]
+    Contradiction(#[from] Contradiction),
+    /// No zone is free for the manifest of this boot.
+    #[error("the drive has no free zone left for its manifest")]
+    NoZone,
+}
+
+/// An open drive's workers, and what they share.
+#[derive(Debug)]
+pub struct Recovered {
+    /// What all share.
+    pub shared: Shared,
+    /// Writes the log.
+    pub writer: Writer,
+    /// Everything else.
+    pub upkeep: Upkeep,
+}
+
+/// Opens the drive on a disk.
+pub fn recover(
+    disk: Arc<dyn Disk>,
+    options: Options,
+    entropy: [u8; 32],
+) -> Result<Recovered, OpenError> {
+    let superblock = slots::choose(&*disk)?;
+    let geometry = superblock.geometry;
+    let options = options.fitted(&geometry);
+    let manifest = journal::read(&*disk, &superblock)?;
+    let syncs = if options.skips_syncs() {
+        Syncs::Skipped
+    } else {
+        Syncs::Done
+    };
+    let sole = SoleDisk {
+        disk: &*disk,
+        geometry,
+        syncs,
+    };
+
+    let values = if options.ignores_checksums() {
+        Values::Believed
+    } else {
+        Values::Verified
+    };
+    let zones = manifest.state.replay_zones();
+    let mut scanner = Scanner::new(&*disk, geometry, &zones);
+    let chain = scanner.chain(&manifest.state.replay, values)?;
+    let (table, last_seqno) = replay(&mut scanner, &chain, manifest.state.replay.seqno)?;
+
+    let superblock = next_boot(superblock, &sole)?;
+    rewrite_suffix(&chain, &sole)?;
+    let last_group = chain.links.last().map(|link| link.header.number);
+    let last_group = last_group.unwrap_or(manifest.state.replay.group.saturating_sub(1));
+
+    let mut state = manifest.state;
+    settle(&mut state, &zones, &chain, superblock.manifest.zone)?;
+    let runs = state
+        .runs
+        .iter()
+        .map(|meta| Arc::new(Run::new(meta.clone())))
+        .collect();
+    let mut salts = SaltSource::new(entropy);
+    let start = Start {
+        state,
+        superblock,
+        next_frame: manifest.next_number,
+    };
+    let (ledger, space) = fresh_manifest(start, &mut salts, &sole)?;
+
+    let boot = ledger.superblock.boot;
+    let uuid = ledger.superblock.uuid;
+    let cache = Arc::new(BlockCache::new(options.cache_bytes));
+    let reader = BlockReader::new(Arc::clone(&disk), geometry, cache);
+    let view = View {
+        active: Arc::new(table),
+        frozen: None,
+        runs,
+    };
+    let progress = Progress {
+        written_group: last_group,
+        durable_group: last_group,
+        ..Progress::default()
+    };
+    let parts = Parts {
+        disk,
+        uuid,
+        geometry,
+        options,
+        boot,
+        reader,
+        view,
+        progress,
+    };
+    let shared = Shared::new(parts);
+    let upkeep = Upkeep::new(ledger, space, salts, &shared);
+    Ok(Recovered {
+        shared,
+        writer: Writer::new(last_group, last_seqno),
+        upkeep,
+    })
+}
+
+/// Makes the next boot number durable, in both slots.
+fn next_boot(mut superblock: Superblock, disk: &SoleDisk<'_>) -> io::Result<Superblock> {
+    use crate::upkeep::ledger::DiskCalls;
+    superblock.boot += 1;
+    for _ in 0..2 {
+        superblock.sequence += 1;
+        disk.write_superblock(&superblock)?;
+        disk.sync()?;
+    }
+    Ok(superblock)
+}
+
+/// The memtable that the chain makes, and the last mutation.
+fn replay(
+    scanner: &mut Scanner<'_>,
+    chain: &Chain,
+    flushed: Seqno,
+) -> Result<(Memtable, Seqno), ScanError> {
+    let table = Memtable::default();
+    let mut last = flushed;
+    for link in &chain.links {
+        let records = scanner.records(link)?;
+        last = records
+            .iter()
+            .map(|record| record.entry.seqno)
+            .fold(last, Seqno::max);
+        table.apply(records.into_iter().map(|record| (record.key, record.entry)));
+    }
+    Ok((table, last))
+}
+
+/// Writes everything past the last known sync again, byte for byte, and syncs it.
+fn rewrite_suffix(chain: &Chain, disk: &SoleDisk<'_>) -> io::Result<()> {
+    use crate::upkeep::ledger::DiskCalls;
+    let unsure = chain
+        .links
+        .iter()
+        .filter(|link| link.header.number > chain.durable_up_to);
+    for Link { header, start, .. } in unsure {
+        let mut bytes = vec![0; header.length as usize];
+        let position = disk.geometry.position(*start);
+        disk.disk.read_at(position, &mut bytes)?;
+        disk.disk.write_at(position, &[IoSlice::new(&bytes)])?;
+    }
+    disk.sync()
+}
+
+/// Seals the log at the cut and drops what nothing refers to: zones behind the cut, run zones
+/// without a live run, manifest zones that a cut left behind.
+fn settle(
+    state: &mut ManifestState,
+    zones: &[ZoneInfo],
+    chain: &Chain,
+    manifest: ZoneId,
+) -> Result<(), Contradiction> {
+    let first = u32::try_from(BLOCK).unwrap_or(u32::MAX);
+    for (place, info) in zones.iter().enumerate() {
+        let last = chain.links.iter().rfind(|link| link.zone == place);
+        let end = last.map(|link| link.start.offset.saturating_add(link.header.length));
+        let start = if info.ordinal == state.replay.ordinal {
+            state.replay.offset
+        } else {
+            first
+        };
+        match end.unwrap_or(start) {
+            // Nothing of it counts, and nothing that was flushed lies in it.
+            end if end == first && info.live == 0 => state.apply(&Edit::Free(info.stamp.zone))?,
+            end => state.apply(&Edit::Zone(ZoneInfo {
+                end: Some(end),
+                ..*info
+            }))?,
+        }
+    }
+    let unused: Vec<ZoneId> = state
+        .zones
+        .values()
+        .filter(|info| match info.kind {
+            ZoneKind::Run => !state.holds_run(info.stamp.zone),
+            ZoneKind::Manifest => info.stamp.zone != manifest,
+            ZoneKind::Log | ZoneKind::Cold => false,
+        })
+        .map(|info| info.stamp.zone)
+        .collect();
+    unused
+        .into_iter()
+        .try_for_each(|zone| state.apply(&Edit::Free(zone)))
+}
+
+struct Start {
+    state: ManifestState,
+    superblock: Superblock,
+    next_frame: u64,
+}
+
+/// Moves the manifest to a fresh zone, since no boot appends to another boot's zone.
+fn fresh_manifest(
+    start: Start,
+    salts: &mut SaltSource,
+    disk: &SoleDisk<'_>,
+) -> Result<(Ledger, Space), OpenError> {
+    let Start {
+        mut state,
+        superblock,
+        next_frame,
+    } = start;
+    let geometry: Geometry = disk.geometry;
+    let mut space = Space::new(&geometry, &state);
+    let zone = space.take().ok_or(OpenError::NoZone)?;
+    let epoch = state.counters.next_epoch;
+    state.counters.next_epoch += 1;
+    let old = superblock.manifest.zone;
+    let stamp = ZoneStamp {
+        drive: superblock.drive,
+        zone,
+        epoch,
+        salt: salts.draw(),
+    };
+    let boot_salt = salts.boot_salt();
+    let opening = Opening {
+        state,
+        superblock,
+        boot_salt,
+        next_frame,
+    };
+    let mut ledger = Ledger::open(opening, FreshZone { stamp }, &geometry)?;
+    calls::finish(&mut ledger, disk)?;
+    space.condemn(old, Vec::new());
+    Ok((ledger, space))
+}

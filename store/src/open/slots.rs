@@ -1,0 +1,84 @@
+//! Which of the two superblock slots counts.
+//!
+//! Guarantee: the valid slot with the higher sequence; both slots are rewritten before anything
+//! else, so that a lagging or damaged one is repaired first. What is no drive is never written to.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::disk::Disk;
+use crate::layout::superblock::{FORMAT_VERSION, Slot, SlotError, Superblock};
+
+/// Why a disk has no usable superblock.
+#[derive(Debug, Error)]
+pub enum SlotsError {
+    /// The disk failed.
+    #[error("reading the superblocks failed: {0}")]
+    Disk(#[from] io::Error),
+    /// There is no drive on the disk.
+    #[error(
+        "this is not a Kinetic drive; to make it one, and lose what is on it, run \
+         `kinetic drive format --force`"
+    )]
+    NotADrive,
+    /// Both slots are damaged.
+    #[error("both superblocks are damaged; the drive cannot be opened")]
+    Corrupt,
+    /// Another version of the format.
+    #[error("the drive has format version {0}, this program reads version {FORMAT_VERSION}")]
+    Version(u32),
+    /// Sealing that this program does not know.
+    #[error("the drive is sealed in a way ({0}) that this program does not know")]
+    Seal(u8),
+    /// The file or device is smaller than when it was formatted.
+    #[error(
+        "the disk has {found} bytes, but the drive on it was made with {expected}: the end is missing"
+    )]
+    Truncated {
+        /// Bytes of the disk.
+        found: u64,
+        /// Bytes it had when it was formatted.
+        expected: u64,
+    },
+}
+
+/// Reads both slots and chooses.
+pub fn choose(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
+    let mut best: Option<Superblock> = None;
+    let mut worst = SlotError::Foreign;
+    for slot in [Slot::First, Slot::Second] {
+        let read = match Superblock::read(disk, slot) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
+            Err(error) if best.is_none() && slot == Slot::Second => return Err(error.into()),
+            // One unreadable slot is what the other one is for.
+            Err(_) => Err(SlotError::Corrupt),
+            Ok(read) => read,
+        };
+        match read {
+            Ok(found)
+                if best
+                    .as_ref()
+                    .is_none_or(|best| best.sequence < found.sequence) =>
+            {
+                best = Some(found);
+            }
+            Ok(_) => {}
+            Err(SlotError::Foreign) => {}
+            Err(error) => worst = error,
+        }
+    }
+    let Some(superblock) = best else {
+        return Err(match worst {
+            SlotError::Foreign => SlotsError::NotADrive,
+            SlotError::Corrupt => SlotsError::Corrupt,
+            SlotError::Version(version) => SlotsError::Version(version),
+            SlotError::Seal(seal) => SlotsError::Seal(seal),
+        });
+    };
+    let (found, expected) = (disk.capacity(), superblock.capacity);
+    if found < expected || superblock.geometry.bytes() > found {
+        return Err(SlotsError::Truncated { found, expected });
+    }
+    Ok(superblock)
+}

@@ -1,0 +1,482 @@
+//! The store: what a drive does with its disk.
+//!
+//! Guarantee: every read verifies what it gives out; every mutation is done as a whole or not at
+//! all, and told of once. All methods can be called from any thread; those that may wait for the
+//! disk say so by [`Effort::Disk`].
+//! Not here: identities, limits of the protocol, messages (`kinetic-server`).
+
+use std::ops::Bound;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use bytes::Bytes;
+
+use crate::bells::Bells;
+use crate::disk::Disk;
+use crate::effort::Effort;
+use crate::engine::commit::{Commit, Completion, Prepared};
+use crate::engine::config::{Options, ready_zones};
+use crate::engine::progress::Waiter;
+use crate::engine::queue::{SubmitError, Ticket};
+use crate::engine::shared::{Counters, Shared};
+use crate::engine::syncer::Syncer;
+use crate::engine::writer::{Step, Writer};
+use crate::entry::{Attributes, Entry, State, ValueRef};
+use crate::error::{Damage, ReadError};
+use crate::index::merged::MergedCursor;
+use crate::layout::checksum::checksum;
+use crate::limits::{BLOCK, INLINE_COMMIT};
+use crate::log::group;
+use crate::open::recovery::{self, OpenError, Recovered};
+use crate::run::Direction;
+use crate::upkeep::worker::Upkeep;
+
+/// An open drive's store. Cloning gives another handle to the same one.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) shared: Shared,
+    writer: Mutex<Writer>,
+    syncer: Mutex<Syncer>,
+    upkeep: Mutex<Upkeep>,
+    pub(crate) bells: Bells,
+}
+
+/// What is stored under a key, without the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Version, tag, algorithm.
+    pub attributes: Attributes,
+    /// Bytes of the value.
+    pub value_length: u32,
+}
+
+/// What is stored under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// All but the value.
+    pub metadata: Metadata,
+    /// The value.
+    pub value: Bytes,
+}
+
+/// Keys between two bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The smaller bound.
+    pub start: Bound<Bytes>,
+    /// The greater bound.
+    pub end: Bound<Bytes>,
+    /// Forward from the start, or backward from the end.
+    pub direction: Direction,
+}
+
+/// Whether the drive does all it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Healthy,
+    /// It reads and deletes, but refuses puts until something is deleted.
+    Full,
+    /// The host does not take writes at the moment; they are tried again.
+    Stuck(std::io::ErrorKind),
+    /// A sync failed: it only reads.
+    ReadOnly,
+}
+
+/// Figures of an open store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Identity of the drive.
+    pub uuid: [u8; 16],
+    /// Bytes for keys and values, zones of the engine's own included.
+    pub capacity_bytes: u64,
+    /// Bytes of zones in use.
+    pub used_bytes: u64,
+    /// Bytes of values that flushed runs refer to.
+    pub live_bytes: u64,
+    /// Number of the current boot.
+    pub boot: u64,
+    /// Sorted runs.
+    pub runs: usize,
+    /// Commit groups written since the drive was opened.
+    pub groups: u64,
+    /// Bytes of commit groups written since the drive was opened.
+    pub group_bytes: u64,
+    /// Bytes of runs and manifest written since the drive was opened.
+    pub index_bytes: u64,
+    /// Syncs since the drive was opened.
+    pub syncs: u64,
+    /// Reads that met damaged bytes since the drive was opened.
+    pub damage_seen: u64,
+    /// Flushes of a memtable since the drive was opened.
+    pub flushes: u64,
+    /// Merges of runs since the drive was opened.
+    pub merges: u64,
+    /// Whether the drive does all it should.
+    pub health: Health,
+}
+
+impl Store {
+    /// Opens the drive on a disk, recovery included; waits for the disk. `entropy` are random
+    /// bytes that no other boot of any drive gets.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        entropy: [u8; 32],
+    ) -> Result<Self, OpenError> {
+        let Recovered {
+            shared,
+            writer,
+            upkeep,
+        } = recovery::recover(disk, options, entropy)?;
+        let inner = Inner {
+            shared,
+            writer: Mutex::new(writer),
+            syncer: Mutex::default(),
+            upkeep: Mutex::new(upkeep),
+            bells: Bells::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The value of a key, with its metadata.
+    pub fn get(&self, key: &[u8], effort: Effort) -> Result<Object, ReadError> {
+        let shared = &self.inner.shared;
+        // Held to the end: the zone of the value is not reused while the view is.
+        let view = shared.view();
+        let entry = view
+            .lookup(&shared.reader, key, effort)
+            .inspect_err(|e| self.count(*e))?;
+        let Some(Entry {
+            state: State::Live(attributes, value),
+            ..
+        }) = entry
+        else {
+            return Err(ReadError::NotFound);
+        };
+        let bytes = self
+            .value(&value, effort)
+            .inspect_err(|error| self.count(*error))?;
+        let metadata = Metadata {
+            attributes,
+            value_length: value.length,
+        };
+        Ok(Object {
+            metadata,
+            value: bytes,
+        })
+    }
+
+    fn value(&self, value: &ValueRef, effort: Effort) -> Result<Bytes, ReadError> {
+        let shared = &self.inner.shared;
+        if value.length == 0 {
+            return Ok(Bytes::new());
+        }
+        if !shared.geometry.holds(value.location, value.length) {
+            return Err(ReadError::Unreadable(Damage::Misplaced));
+        }
+        let mut bytes = vec![0; value.length as usize];
+        let position = shared.geometry.position(value.location);
+        let read = match effort {
+            Effort::Cached => shared.disk.try_read_at(position, &mut bytes),
+            Effort::Disk => shared.disk.read_at(position, &mut bytes).map(|()| true),
+        };
+        match read {
+            Ok(true) => {}
+            Ok(false) => return Err(ReadError::NotCached),
+            Err(error) => return Err(ReadError::Unreadable(Damage::Disk(error.kind()))),
+        }
+        if checksum(&bytes) != value.checksum && !shared.options.ignores_checksums() {
+            return Err(ReadError::Unreadable(Damage::Checksum));
+        }
+        Ok(bytes.into())
+    }
+
+    fn count(&self, error: ReadError) {
+        if let ReadError::Unreadable(_) = error {
+            Counters::add(&self.inner.shared.counters.damage_seen, 1);
+        }
+    }
+
+    /// The metadata of a key.
+    pub fn metadata(&self, key: &[u8], effort: Effort) -> Result<Metadata, ReadError> {
+        let shared = &self.inner.shared;
+        let entry = shared.view().lookup(&shared.reader, key, effort);
+        match entry.inspect_err(|error| self.count(*error))? {
+            Some(Entry {
+                state: State::Live(attributes, value),
+                ..
+            }) => Ok(Metadata {
+                attributes,
+                value_length: value.length,
+            }),
+            Some(_) | None => Err(ReadError::NotFound),
+        }
+    }
+
+    /// The smallest key above `key`.
+    pub fn next(&self, key: &[u8], effort: Effort) -> Result<(Bytes, Metadata), ReadError> {
+        self.neighbour(key, Direction::Forward, effort)
+    }
+
+    /// The greatest key below `key`.
+    pub fn previous(&self, key: &[u8], effort: Effort) -> Result<(Bytes, Metadata), ReadError> {
+        self.neighbour(key, Direction::Backward, effort)
+    }
+
+    fn neighbour(
+        &self,
+        key: &[u8],
+        direction: Direction,
+        effort: Effort,
+    ) -> Result<(Bytes, Metadata), ReadError> {
+        let mut found = None;
+        self.walk(
+            Bound::Excluded(key),
+            (direction, effort),
+            |key, metadata| {
+                found = Some((key, metadata));
+                Walk::Stop
+            },
+        )?;
+        found.ok_or(ReadError::NotFound)
+    }
+
+    /// Up to `limit` keys of a range, in the order of its direction.
+    pub fn range(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+        effort: Effort,
+    ) -> Result<Vec<Bytes>, ReadError> {
+        let (from, to) = match range.direction {
+            Direction::Forward => (&range.start, &range.end),
+            Direction::Backward => (&range.end, &range.start),
+        };
+        let mut keys = Vec::new();
+        if limit == 0 {
+            return Ok(keys);
+        }
+        let from = from.as_ref().map(|key| &key[..]);
+        self.walk(from, (range.direction, effort), |key, _| {
+            let inside = match (range.direction, to) {
+                (_, Bound::Unbounded) => true,
+                (Direction::Forward, Bound::Included(to)) => key <= *to,
+                (Direction::Forward, Bound::Excluded(to)) => key < *to,
+                (Direction::Backward, Bound::Included(to)) => key >= *to,
+                (Direction::Backward, Bound::Excluded(to)) => key > *to,
+            };
+            if inside {
+                keys.push(key);
+            }
+            if inside && keys.len() < limit {
+                Walk::On
+            } else {
+                Walk::Stop
+            }
+        })?;
+        Ok(keys)
+    }
+
+    /// Calls `visit` with the keys from a bound on, as long as it wants more.
+    fn walk(
+        &self,
+        from: Bound<&[u8]>,
+        how: (Direction, Effort),
+        mut visit: impl FnMut(Bytes, Metadata) -> Walk,
+    ) -> Result<(), ReadError> {
+        let shared = &self.inner.shared;
+        let view = shared.view();
+        let count = |error: &ReadError| self.count(*error);
+        let mut cursor =
+            MergedCursor::over_view(&view, &shared.reader, from, how).inspect_err(count)?;
+        while let Some(merged) = cursor.next(&shared.reader, how.1).inspect_err(count)? {
+            let State::Live(attributes, value) = merged.entry.state else {
+                continue;
+            };
+            let metadata = Metadata {
+                attributes,
+                value_length: value.length,
+            };
+            match visit(Bytes::from(merged.key), metadata) {
+                Walk::On => {}
+                Walk::Stop => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues a commit; [`kick`](Self::kick) must follow. A commit that can never be stored is
+    /// told so at once, through its completion.
+    pub fn submit(&self, commit: Commit) -> Result<Ticket, SubmitError> {
+        let shared = &self.inner.shared;
+        let max = shared.geometry.max_group() - group::WIDTH as u64 - BLOCK;
+        match Prepared::new(commit, max) {
+            Ok(prepared) => shared.queue.push(prepared),
+            Err(refused) => {
+                let (commit, error) = *refused;
+                commit.completion.complete(commit.token, Err(error));
+                Ok(shared.progress().published)
+            }
+        }
+    }
+
+    /// Gets queued commits done: small ones at once on this thread if no other is at it, else by
+    /// the writer's thread. Call it after the last of some [`submit`](Self::submit)s.
+    pub fn kick(&self) {
+        let inner = &*self.inner;
+        let (_, bytes) = inner.shared.queue.waiting();
+        if bytes <= INLINE_COMMIT
+            && let Some(mut writer) = try_lock(&inner.writer)
+        {
+            while writer.step(&inner.shared, Effort::Cached) == Step::Worked {}
+        }
+        if inner.shared.queue.waiting().0 > 0 {
+            inner.bells.writer.ring();
+        }
+        self.ring_workers();
+    }
+
+    /// Wakes the workers that have something to do.
+    pub(crate) fn ring_workers(&self) {
+        let inner = &*self.inner;
+        let shared = &inner.shared;
+        let progress = shared.progress();
+        let sync = !progress.durable_waiters.is_empty()
+            || progress.unsynced() >= shared.options.unsynced_bytes / 2;
+        let upkeep =
+            progress.ready.len() < ready_zones(&shared.geometry) || progress.seal.is_some();
+        drop(progress);
+        if sync {
+            inner.bells.syncer.ring();
+        }
+        if upkeep || shared.view().frozen.is_some() {
+            inner.bells.upkeep.ring();
+        }
+    }
+
+    /// Whether everything up to this ticket is visible to reads, or was refused.
+    #[must_use]
+    pub fn is_published(&self, ticket: Ticket) -> bool {
+        self.inner.shared.progress().published >= ticket
+    }
+
+    /// Completes with success once everything up to this ticket is visible or refused.
+    pub fn when_published(&self, ticket: Ticket, token: u64, completion: Arc<dyn Completion>) {
+        let waiter = Waiter { token, completion };
+        let mut progress = self.inner.shared.progress();
+        if progress.published < ticket {
+            progress.publish_waiters.push((ticket, waiter));
+            return;
+        }
+        drop(progress);
+        waiter.tell(Ok(()));
+    }
+
+    /// Figures of now; from memory.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let shared = &self.inner.shared;
+        let zone = u64::from(shared.geometry.zone_size);
+        let free = shared.space.free_zones.load(Ordering::Relaxed);
+        let zones = u64::from(shared.geometry.zones).saturating_sub(1);
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &shared.counters;
+        Status {
+            uuid: shared.uuid,
+            capacity_bytes: zones * zone,
+            used_bytes: zones.saturating_sub(free) * zone,
+            live_bytes: load(&shared.space.live_bytes),
+            boot: shared.boot,
+            runs: shared.view().runs.len(),
+            groups: load(&counters.groups),
+            group_bytes: load(&counters.group_bytes),
+            index_bytes: load(&counters.run_bytes) + load(&counters.manifest_bytes),
+            syncs: load(&counters.syncs),
+            damage_seen: load(&counters.damage_seen),
+            flushes: load(&counters.flushes),
+            merges: load(&counters.merges),
+            health: self.health(),
+        }
+    }
+
+    fn health(&self) -> Health {
+        let shared = &self.inner.shared;
+        match shared.progress().stuck {
+            _ if shared.is_read_only() => Health::ReadOnly,
+            Some(kind) => Health::Stuck(kind),
+            None if shared.space.full.load(Ordering::Relaxed) => Health::Full,
+            None => Health::Healthy,
+        }
+    }
+
+    /// One step of the writer: one group at most.
+    pub fn step_writer(&self) -> Step {
+        lock(&self.inner.writer).step(&self.inner.shared, Effort::Disk)
+    }
+
+    /// One step of the syncer; `now` in microseconds of any steady clock.
+    pub fn step_syncer(&self, now: u64) -> Step {
+        lock(&self.inner.syncer).step(&self.inner.shared, now)
+    }
+
+    /// One step of upkeep; `now` in microseconds of any steady clock.
+    pub fn step_upkeep(&self, now: u64) -> Step {
+        lock(&self.inner.upkeep).step(&self.inner.shared, now)
+    }
+
+    /// Compares the accounting of live bytes with a full scan of the runs; for tests and checks.
+    pub fn live_bytes_by_scan(&self) -> Result<LiveBytes, ReadError> {
+        let shared = &self.inner.shared;
+        let upkeep = lock(&self.inner.upkeep);
+        let mut live = LiveBytes::default();
+        for (zone, info) in &upkeep.state().zones {
+            if info.live > 0 {
+                live.accounted.insert(zone.0, info.live);
+            }
+        }
+        for run in shared.view().runs.iter() {
+            let mut cursor = MergedCursor::over_runs(std::slice::from_ref(run), &shared.reader)?;
+            while let Some(merged) = cursor.next(&shared.reader, Effort::Disk)? {
+                if let Some(value) = merged.entry.live() {
+                    let zone = value.location.zone.0;
+                    *live.scanned.entry(zone).or_default() += u64::from(value.length);
+                }
+            }
+        }
+        Ok(live)
+    }
+}
+
+/// Live bytes by zone, as accounted and as found by a full scan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveBytes {
+    /// What the manifest says.
+    pub accounted: std::collections::BTreeMap<u32, u64>,
+    /// What the runs refer to.
+    pub scanned: std::collections::BTreeMap<u32, u64>,
+}
+
+enum Walk {
+    On,
+    Stop,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}

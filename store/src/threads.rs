@@ -1,0 +1,165 @@
+//! The threads that drive an open store's workers in production; the one file with a clock.
+//!
+//! Guarantee: three named threads, which end when [`Threads::stop`] is called or the value is
+//! dropped. Stopping gets everything that was submitted done and synced first.
+//! Not here: any decision of a worker.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::bells::{Bell, Bells};
+use crate::engine::commit::{Commit, Completion, Durability};
+use crate::engine::writer::{Need, Step};
+use crate::error::CommitError;
+use crate::store::Store;
+
+/// A worker looks by itself this often.
+const PATROL: Duration = Duration::from_millis(100);
+/// Stopping waits this long for the last sync.
+const STOP: Duration = Duration::from_secs(30);
+
+/// The threads of a store.
+#[derive(Debug)]
+pub struct Threads {
+    store: Store,
+    stopping: Arc<AtomicBool>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Store {
+    /// Starts the threads that do the store's work.
+    pub fn start_threads(&self) -> std::io::Result<Threads> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut threads = Threads {
+            store: self.clone(),
+            stopping,
+            handles: Vec::new(),
+        };
+        threads.spawn(
+            "kinetic-writer",
+            |bells| &bells.writer,
+            |store, _| store.step_writer(),
+        )?;
+        threads.spawn("kinetic-sync", |bells| &bells.syncer, Store::step_syncer)?;
+        threads.spawn("kinetic-upkeep", |bells| &bells.upkeep, Store::step_upkeep)?;
+        Ok(threads)
+    }
+}
+
+impl Threads {
+    fn spawn(
+        &mut self,
+        name: &str,
+        bell: fn(&Bells) -> &Bell,
+        step: fn(&Store, u64) -> Step,
+    ) -> std::io::Result<()> {
+        let store = self.store.clone();
+        let stopping = Arc::clone(&self.stopping);
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        self.handles.push(thread.spawn(move || {
+            let start = now();
+            while !stopping.load(Ordering::Acquire) {
+                let since = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+                match step(&store, since) {
+                    Step::Worked => wake_others(&store),
+                    Step::Blocked(need) => {
+                        wake(&store, need);
+                        bell(&store.inner.bells).wait(PATROL);
+                    }
+                    Step::Idle => bell(&store.inner.bells).wait(PATROL),
+                }
+            }
+        })?);
+        Ok(())
+    }
+
+    /// Gets everything done and synced that was submitted, then ends the threads. `false` when
+    /// the disk did not manage that.
+    #[must_use]
+    pub fn stop(mut self) -> bool {
+        let last = Arc::new(LastFlush::default());
+        let completion: Arc<dyn Completion> = Arc::<LastFlush>::clone(&last);
+        let flush = Commit {
+            mutations: Vec::new(),
+            durability: Durability::Flush,
+            token: 0,
+            completion,
+        };
+        let flushed = self.store.submit(flush).is_ok() && {
+            self.store.inner.bells.writer.ring();
+            last.wait()
+        };
+        self.store.inner.shared.queue.close();
+        self.end();
+        flushed
+    }
+
+    fn end(&mut self) {
+        self.stopping.store(true, Ordering::Release);
+        let bells = &self.store.inner.bells;
+        [&bells.writer, &bells.syncer, &bells.upkeep]
+            .into_iter()
+            .for_each(Bell::ring);
+        for handle in self.handles.drain(..) {
+            // A worker that panicked has said so on stderr already.
+            let _panicked = handle.join();
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn wake_others(store: &Store) {
+    if store.inner.shared.queue.waiting().0 > 0 {
+        store.inner.bells.writer.ring();
+    }
+    store.ring_workers();
+}
+
+fn wake(store: &Store, need: Need) {
+    match need {
+        Need::Sync => store.inner.bells.syncer.ring(),
+        Need::Zone | Need::Flush => store.inner.bells.upkeep.ring(),
+        Need::Disk => store.inner.bells.writer.ring(),
+        Need::Time => {}
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "threads run on the host's clock; steps get `now`"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Whoever stops waits for the last flush with this.
+#[derive(Debug, Default)]
+struct LastFlush {
+    outcome: Mutex<Option<Result<(), CommitError>>>,
+    done: Condvar,
+}
+
+impl Completion for LastFlush {
+    fn complete(&self, _token: u64, outcome: Result<(), CommitError>) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        self.done.notify_all();
+    }
+}
+
+impl LastFlush {
+    fn wait(&self) -> bool {
+        let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .done
+            .wait_timeout_while(outcome, STOP, |outcome| outcome.is_none());
+        let (outcome, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        matches!(*outcome, Some(Ok(())))
+    }
+}

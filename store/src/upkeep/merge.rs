@@ -1,0 +1,188 @@
+//! Merge: several neighbouring runs become one.
+//!
+//! Guarantee: the output holds the newest entry of every key of its inputs; a tombstone is
+//! dropped only when the oldest run of all is among them, since nothing older can come back then.
+//! Outputs, inputs and live bytes change with one frame of the manifest.
+//! Not here: what a run that cannot be read costs (its fence range stays unreadable: `worker`
+//! keeps such a run out of merges).
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::flush::{JobError, Made};
+use super::output::{Output, Wants};
+use crate::effort::Effort;
+use crate::engine::shared::Shared;
+use crate::entry::State;
+use crate::index::merged::MergedCursor;
+use crate::limits::MERGE_FANOUT;
+use crate::manifest::edit::Edit;
+use crate::manifest::state::ManifestState;
+use crate::run::{Admission, BlockReader, Run, RunId, RunMeta};
+
+/// A merge under way.
+pub struct Merge {
+    /// The runs that are merged, newest first.
+    pub inputs: Vec<Arc<Run>>,
+    /// The run that is made of them.
+    pub output: Output,
+    cursor: MergedCursor,
+    reader: BlockReader,
+    tombstones: Tombstones,
+    stage: Stage,
+}
+
+impl fmt::Debug for Merge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inputs = self.inputs.len();
+        formatter
+            .debug_struct("Merge")
+            .field("inputs", &inputs)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Filling,
+    Syncing,
+    Ready,
+}
+
+/// What becomes of tombstones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tombstones {
+    /// An older run may hold their keys.
+    Keep,
+    /// Nothing older is left.
+    Drop,
+}
+
+/// Which runs to merge next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Places among the live runs, newest first, without gaps.
+    pub places: std::ops::Range<usize>,
+    /// Level of the output.
+    pub level: u8,
+}
+
+/// Neighbouring runs of one level that are enough for a merge, none of which is damaged.
+#[must_use]
+pub fn plan(runs: &[RunMeta], is_damaged: impl Fn(RunId) -> bool) -> Option<Plan> {
+    let mut start = 0;
+    while let Some(first) = runs.get(start) {
+        let alike = |run: &&RunMeta| run.level == first.level && !is_damaged(run.id);
+        let count = runs.iter().skip(start).take_while(alike).count();
+        if count >= MERGE_FANOUT {
+            let level = first.level.saturating_add(1);
+            return Some(Plan {
+                places: start..start + count,
+                level,
+            });
+        }
+        start += count.max(1);
+    }
+    None
+}
+
+/// All runs, where merging them gives space back: a full drive looks for dead values.
+#[must_use]
+pub fn plan_all(runs: &[RunMeta], is_damaged: impl Fn(RunId) -> bool) -> Option<Plan> {
+    let gains = runs.len() > 1 || runs.iter().any(|run| run.tombstones > 0);
+    let sound = !runs.iter().any(|run| is_damaged(run.id));
+    let level = runs.iter().map(|run| run.level).max()?;
+    (gains && sound).then_some(Plan {
+        places: 0..runs.len(),
+        level,
+    })
+}
+
+impl Merge {
+    /// Starts to merge `inputs`, newest first.
+    pub fn new(
+        inputs: Vec<Arc<Run>>,
+        output: Output,
+        tombstones: Tombstones,
+        shared: &Shared,
+    ) -> Result<Self, JobError> {
+        // A merge reads everything once: it must not push out what reads need.
+        let reader = shared.reader.with_admission(Admission::Pass);
+        let cursor = MergedCursor::over_runs(&inputs, &reader)?;
+        Ok(Self {
+            inputs,
+            output,
+            cursor,
+            reader,
+            tombstones,
+            stage: Stage::Filling,
+        })
+    }
+
+    /// Goes on by at most one write or sync; reads of the inputs come on top.
+    pub fn step(&mut self, shared: &Shared) -> Result<Made, JobError> {
+        match self.stage {
+            Stage::Filling => self.fill(shared),
+            Stage::Syncing => {
+                shared.sync()?;
+                self.stage = Stage::Ready;
+                Ok(Made::Ready)
+            }
+            Stage::Ready => Ok(Made::Ready),
+        }
+    }
+
+    fn fill(&mut self, shared: &Shared) -> Result<Made, JobError> {
+        loop {
+            match self.output.wants() {
+                Wants::Write => {
+                    self.output.write(shared)?;
+                    return Ok(Made::Working);
+                }
+                Wants::Room => return Ok(Made::NeedsRoom),
+                Wants::Entry => {}
+            }
+            if self.output.is_written() {
+                self.stage = Stage::Syncing;
+                return Ok(Made::Working);
+            }
+            match self.cursor.next(&self.reader, Effort::Disk)? {
+                Some(merged) => {
+                    // The inputs' references go, the output's come: only what differs counts.
+                    merged
+                        .hidden
+                        .iter()
+                        .for_each(|entry| self.output.drop_entry(entry));
+                    let dead = merged.entry.state == State::Deleted;
+                    if dead && self.tombstones == Tombstones::Drop {
+                        continue;
+                    }
+                    self.output.drop_entry(&merged.entry);
+                    self.output.add(&merged.key, &merged.entry)?;
+                }
+                None => self.output.finish()?,
+            }
+        }
+    }
+
+    /// What the manifest is told.
+    #[must_use]
+    pub fn edits(&self, state: &ManifestState) -> Vec<Edit> {
+        let newest = self.inputs.first().map(|run| run.meta().id);
+        let place = state
+            .runs
+            .iter()
+            .position(|run| Some(run.id) == newest)
+            .unwrap_or_default();
+        let place = u32::try_from(place).unwrap_or_default();
+        let removed = self.inputs.iter().map(|run| Edit::RemoveRun(run.meta().id));
+        let added = self
+            .output
+            .meta()
+            .map(|meta| Edit::AddRun(place, meta.clone()));
+        removed
+            .chain(added)
+            .chain(self.output.live_edits())
+            .collect()
+    }
+}

@@ -1,0 +1,18 @@
+//! Upkeep: everything that happens behind the writer's back.
+//!
+//! In layer order: [`space`] (which zones are free), [`ledger`] (one change of the manifest, from
+//! edits to durable), [`output`] (a run on its way to the disk), [`flush`] and [`merge`] (what goes
+//! into it), [`worker`] (which of these is done next).
+//! Not here: reclaim of log zones that still hold live values.
+
+pub mod space;
+
+pub mod ledger;
+
+pub mod output;
+
+pub mod flush;
+
+pub mod merge;
+
+pub mod worker;

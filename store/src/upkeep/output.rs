@@ -1,0 +1,143 @@
+//! A run on its way to the disk.
+//!
+//! Guarantee: entries go in as long as there is room and no write is due, so that a step does at
+//! most one write; a write that fails is kept and repeated. Counts by zone what the entries keep
+//! alive.
+//! Not here: where entries come from (`flush`, `merge`).
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+
+use crate::engine::shared::{Counters, Shared};
+use crate::entry::{Entry, ValueRef};
+use crate::layout::geometry::ZoneId;
+use crate::manifest::edit::Edit;
+use crate::run::{BuildError, PendingWrite, RunBuilder, RunId, RunMeta, ZoneRoom};
+
+/// A run that is being written.
+#[derive(Debug)]
+pub struct Output {
+    builder: RunBuilder,
+    write: Option<PendingWrite>,
+    meta: Option<RunMeta>,
+    finished: bool,
+    live: BTreeMap<ZoneId, i64>,
+    zones: Vec<ZoneId>,
+}
+
+/// What a run needs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// An entry, or to be finished.
+    Entry,
+    /// Room in a run zone.
+    Room,
+    /// A write.
+    Write,
+}
+
+impl Output {
+    /// An empty run.
+    #[must_use]
+    pub fn new(id: RunId, level: u8) -> Self {
+        Self {
+            builder: RunBuilder::new(id, level),
+            write: None,
+            meta: None,
+            finished: false,
+            live: BTreeMap::new(),
+            zones: Vec::new(),
+        }
+    }
+
+    /// What it needs next.
+    pub fn wants(&mut self) -> Wants {
+        if self.write.is_none() {
+            self.write = self.builder.take_write();
+        }
+        match &self.write {
+            Some(_) => Wants::Write,
+            None if self.builder.wants_room() => Wants::Room,
+            None => Wants::Entry,
+        }
+    }
+
+    /// Continues in this room.
+    pub fn give_room(&mut self, room: ZoneRoom) {
+        self.zones.push(room.stamp.zone);
+        let _too_small = self.builder.give_room(room);
+    }
+
+    /// Appends an entry and counts what it keeps alive.
+    pub fn add(&mut self, key: &[u8], entry: &Entry) -> Result<(), BuildError> {
+        if let Some(value) = entry.live() {
+            self.count(value, 1);
+        }
+        self.builder.add(key, entry)
+    }
+
+    /// An entry of an input is gone with this run: counts what it does not keep alive any more.
+    pub fn drop_entry(&mut self, entry: &Entry) {
+        if let Some(value) = entry.live() {
+            self.count(value, -1);
+        }
+    }
+
+    fn count(&mut self, value: ValueRef, sign: i64) {
+        *self.live.entry(value.location.zone).or_default() += sign * i64::from(value.length);
+    }
+
+    /// Ends the run; writes may still be due.
+    pub fn finish(&mut self) -> Result<(), BuildError> {
+        if !self.finished {
+            self.meta = self.builder.finish()?;
+            self.finished = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the run is ended and all of it is written.
+    #[must_use]
+    pub fn is_written(&mut self) -> bool {
+        self.finished && self.wants() != Wants::Write
+    }
+
+    /// Does the write that is due.
+    pub fn write(&mut self, shared: &Shared) -> io::Result<()> {
+        if let Some(write) = &self.write {
+            let position = shared.geometry.position(write.location);
+            shared
+                .disk
+                .write_at(position, &[IoSlice::new(&write.bytes)])?;
+            Counters::add(&shared.counters.run_bytes, write.bytes.len() as u64);
+        }
+        self.write = None;
+        Ok(())
+    }
+
+    /// What is known of the finished run; `None` when it has no entries.
+    #[must_use]
+    pub fn meta(&self) -> Option<&RunMeta> {
+        self.meta.as_ref()
+    }
+
+    /// Room that is left behind the finished run.
+    pub fn take_rest(&mut self) -> Option<ZoneRoom> {
+        self.builder.take_rest()
+    }
+
+    /// Zones that it was given, for upkeep not to free them meanwhile.
+    #[must_use]
+    pub fn zones(&self) -> &[ZoneId] {
+        &self.zones
+    }
+
+    /// The changes of live bytes that the run brings.
+    #[must_use]
+    pub fn live_edits(&self) -> Vec<Edit> {
+        let changed = self.live.iter().filter(|(_, change)| **change != 0);
+        changed
+            .map(|(zone, change)| Edit::Live(*zone, *change))
+            .collect()
+    }
+}

@@ -1,0 +1,515 @@
+//! The upkeep worker: decides what happens behind the writer's back, one disk call a step.
+//!
+//! Guarantee: one change of the manifest at a time, and what depends on it happens after it is
+//! durable. Log zones for the writer come first, then flushes, then merges, then zones that
+//! nothing needs any more. What the host does not take is tried again; meanwhile the writer is
+//! told, so that it refuses instead of waiting.
+//! Not here: the steps themselves (`ledger`, `flush`, `merge`).
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::flush::{Flush, JobError, Made};
+use super::ledger::{Advance, FreshZone, Ledger, zone_header};
+use super::merge::{self, Merge, Plan, Tombstones};
+use super::output::Output;
+use super::space::Space;
+use crate::engine::config::{Reserve, ready_zones};
+use crate::engine::progress::LogZone;
+use crate::engine::salt::SaltSource;
+use crate::engine::shared::{Counters, Shared};
+use crate::engine::writer::{Need, Step};
+use crate::index::view::View;
+use crate::layout::checksum::ZoneStamp;
+use crate::layout::geometry::{Location, ZoneId};
+use crate::layout::zone_header::ZoneKind;
+use crate::limits::{BLOCK, RETRY_US, RUN_BLOCK_MAX};
+use crate::manifest::edit::{Edit, ZoneInfo};
+use crate::manifest::state::Contradiction;
+use crate::run::{Run, RunId, ZoneRoom};
+
+/// The worker.
+#[derive(Debug)]
+pub struct Upkeep {
+    ledger: Ledger,
+    space: Space,
+    reserve: Reserve,
+    salts: SaltSource,
+    flush: Option<Flush>,
+    merge: Option<Merge>,
+    /// What follows once the change under way is durable.
+    after: After,
+    /// Zones that are allocated and still need their header.
+    headers: Vec<ZoneInfo>,
+    /// Room in run zones of this boot.
+    spare: Vec<ZoneRoom>,
+    damaged: BTreeSet<RunId>,
+    retry_at: u64,
+    freeze_again_at: u64,
+}
+
+#[derive(Debug)]
+enum After {
+    Nothing,
+    Allocated(Vec<ZoneInfo>),
+    Sealed,
+    Flushed,
+    Merged,
+    Freed(Vec<ZoneId>),
+}
+
+enum Trouble {
+    Job(JobError),
+    Manifest(Contradiction),
+}
+
+impl<E: Into<JobError>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+impl Upkeep {
+    /// The worker of a boot.
+    #[must_use]
+    pub fn new(ledger: Ledger, space: Space, salts: SaltSource, shared: &Shared) -> Self {
+        let reserve = Reserve::of(&shared.geometry, &shared.options);
+        let worker = Self {
+            ledger,
+            space,
+            reserve,
+            salts,
+            flush: None,
+            merge: None,
+            after: After::Nothing,
+            headers: Vec::new(),
+            spare: Vec::new(),
+            damaged: BTreeSet::new(),
+            retry_at: 0,
+            freeze_again_at: 0,
+        };
+        worker.publish_figures(shared);
+        worker
+    }
+
+    /// Does the next thing; `now` in microseconds of any steady clock.
+    pub fn step(&mut self, shared: &Shared, now: u64) -> Step {
+        if shared.is_read_only() {
+            return Step::Idle;
+        }
+        if now < self.retry_at {
+            return Step::Blocked(Need::Time);
+        }
+        match self.advance(shared, now) {
+            Ok(Step::Worked) => {
+                shared.progress().stuck = None;
+                Step::Worked
+            }
+            Ok(step) => step,
+            Err(trouble) => self.cope(shared, now, &trouble),
+        }
+    }
+
+    /// What the manifest says, with the change under way.
+    #[must_use]
+    pub fn state(&self) -> &crate::manifest::state::ManifestState {
+        &self.ledger.state
+    }
+
+    fn cope(&mut self, shared: &Shared, now: u64, trouble: &Trouble) -> Step {
+        match trouble {
+            Trouble::Job(JobError::Disk(error)) => {
+                shared.progress().stuck = Some(error.kind());
+            }
+            Trouble::Job(JobError::Input(_)) => {
+                Counters::add(&shared.counters.damage_seen, 1);
+                if let Some(merge) = self.merge.take() {
+                    self.damaged
+                        .extend(merge.inputs.iter().map(|run| run.meta().id));
+                }
+                return Step::Worked;
+            }
+            // Memory and manifest disagree: nothing that is written now could be trusted.
+            Trouble::Job(JobError::Build(_)) | Trouble::Manifest(_) => {
+                shared.progress().stuck = Some(io::ErrorKind::InvalidData);
+            }
+        }
+        self.retry_at = now.saturating_add(RETRY_US);
+        Step::Blocked(Need::Time)
+    }
+
+    fn advance(&mut self, shared: &Shared, now: u64) -> Result<Step, Trouble> {
+        if self.ledger.is_busy() {
+            if let Advance::Durable(old) = self.ledger.step(shared)? {
+                if let Some(old) = old {
+                    self.space.condemn(old, Vec::new());
+                }
+                self.finish(shared);
+            }
+            return Ok(Step::Worked);
+        }
+        self.space.release();
+        if let Some(info) = self.headers.last().copied() {
+            self.write_header(shared, info)?;
+            return Ok(Step::Worked);
+        }
+        let seal = shared.progress().seal;
+        if let Some(seal) = seal {
+            let edits = self.seal_edits(seal.zone, seal.end);
+            return self.change(&edits, After::Sealed, shared);
+        }
+        if let Some(zones) = self.log_zones_due(shared) {
+            return self.allocate(ZoneKind::Log, zones, shared);
+        }
+        if self.flush.is_none()
+            && let Some(frozen) = shared.view().frozen.as_ref()
+        {
+            let id = self.next_run();
+            self.flush = Some(Flush::new(Arc::clone(frozen), id));
+        }
+        if self.flush.is_some() {
+            return self.step_flush(shared);
+        }
+        if self.merge.is_none() {
+            self.start_merge(shared)?;
+        }
+        if self.merge.is_some() {
+            return self.step_merge(shared);
+        }
+        self.tidy_up(shared, now)
+    }
+
+    /// Begins a change of the manifest; moves it to a fresh zone where its own is full.
+    fn change(&mut self, edits: &[Edit], after: After, shared: &Shared) -> Result<Step, Trouble> {
+        self.after = after;
+        if !self.ledger.begin(edits).map_err(Trouble::Manifest)? {
+            let stamp = self.fresh(shared).ok_or_else(no_zone)?;
+            let fresh = FreshZone { stamp };
+            self.ledger
+                .move_to(fresh, &shared.geometry)
+                .map_err(Trouble::Manifest)?;
+        }
+        Ok(Step::Worked)
+    }
+
+    /// A free zone in a new life.
+    fn fresh(&mut self, shared: &Shared) -> Option<ZoneStamp> {
+        let zone = self.space.take()?;
+        let epoch = self.ledger.state.counters.next_epoch;
+        self.ledger.state.counters.next_epoch += 1;
+        let drive = self.ledger.superblock.drive;
+        debug_assert!(zone.0 < shared.geometry.zones);
+        Some(ZoneStamp {
+            drive,
+            zone,
+            epoch,
+            salt: self.salts.draw(),
+        })
+    }
+
+    fn allocate(&mut self, kind: ZoneKind, count: usize, shared: &Shared) -> Result<Step, Trouble> {
+        let mut infos = Vec::with_capacity(count);
+        for _ in 0..count {
+            let stamp = self.fresh(shared).ok_or_else(no_zone)?;
+            let counters = &mut self.ledger.state.counters;
+            let ordinal = if kind == ZoneKind::Log {
+                counters.next_ordinal
+            } else {
+                0
+            };
+            counters.next_ordinal += u64::from(kind == ZoneKind::Log);
+            infos.push(ZoneInfo {
+                kind,
+                stamp,
+                boot: shared.boot,
+                ordinal,
+                end: None,
+                live: 0,
+            });
+        }
+        let edits: Vec<Edit> = infos
+            .iter()
+            .map(|info| Edit::Zone(*info))
+            .chain([Edit::Counters(self.ledger.state.counters)])
+            .collect();
+        infos.reverse();
+        self.change(&edits, After::Allocated(infos), shared)
+    }
+
+    fn write_header(&mut self, shared: &Shared, info: ZoneInfo) -> Result<(), Trouble> {
+        let header = zone_header(info.kind, info.stamp, shared.boot, self.salts.boot_salt());
+        let location = Location {
+            zone: info.stamp.zone,
+            offset: 0,
+        };
+        let block = header.encode();
+        let position = shared.geometry.position(location);
+        shared
+            .disk
+            .write_at(position, &[io::IoSlice::new(&block)])?;
+        self.headers.pop();
+        match info.kind {
+            ZoneKind::Log => {
+                let zone = LogZone {
+                    stamp: info.stamp,
+                    ordinal: info.ordinal,
+                };
+                let mut progress = shared.progress();
+                progress.ready.push_back(zone);
+                progress.exhausted = false;
+            }
+            ZoneKind::Run | ZoneKind::Cold | ZoneKind::Manifest => {
+                let next = u32::try_from(BLOCK).unwrap_or(u32::MAX);
+                let end = shared.geometry.zone_size;
+                self.spare.push(ZoneRoom {
+                    stamp: info.stamp,
+                    next,
+                    end,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many log zones to allocate now. Sets the flags that tell the writer that the drive is
+    /// full, for puts or for everything.
+    fn log_zones_due(&mut self, shared: &Shared) -> Option<usize> {
+        let free = self.space.free();
+        shared
+            .space
+            .full
+            .store(free <= self.reserve.put, Ordering::Relaxed);
+        let mut progress = shared.progress();
+        let ready = progress.ready.len();
+        let wanted = ready_zones(&shared.geometry).saturating_sub(ready);
+        let count = match wanted.min(free.saturating_sub(self.reserve.put)) {
+            0 if ready == 0 && free > self.reserve.delete => 1,
+            count => count,
+        };
+        progress.exhausted = count == 0 && ready == 0;
+        (count > 0).then_some(count)
+    }
+
+    fn seal_edits(&self, zone: ZoneId, end: u32) -> Vec<Edit> {
+        let info = self.ledger.state.zones.get(&zone);
+        info.map(|info| {
+            Edit::Zone(ZoneInfo {
+                end: Some(end),
+                ..*info
+            })
+        })
+        .into_iter()
+        .collect()
+    }
+
+    fn next_run(&mut self) -> RunId {
+        let id = RunId(self.ledger.state.counters.next_run);
+        self.ledger.state.counters.next_run += 1;
+        id
+    }
+
+    fn step_flush(&mut self, shared: &Shared) -> Result<Step, Trouble> {
+        let Some(flush) = &mut self.flush else {
+            return Ok(Step::Idle);
+        };
+        match flush.step(shared)? {
+            Made::Working => Ok(Step::Worked),
+            Made::NeedsRoom => match self.spare.pop() {
+                Some(room) => {
+                    flush.output.give_room(room);
+                    Ok(Step::Worked)
+                }
+                None if self.space.free() > self.reserve.manifest => {
+                    self.allocate(ZoneKind::Run, 1, shared)
+                }
+                None => Err(no_zone().into()),
+            },
+            Made::Ready => {
+                let mut edits = flush.edits();
+                edits.push(Edit::Counters(self.ledger.state.counters));
+                self.change(&edits, After::Flushed, shared)
+            }
+        }
+    }
+
+    fn start_merge(&mut self, shared: &Shared) -> Result<(), Trouble> {
+        let runs = &self.ledger.state.runs;
+        let is_damaged = |run| self.damaged.contains(&run);
+        let full = shared.space.full.load(Ordering::Relaxed);
+        let due = merge::plan(runs, is_damaged);
+        let due = due.or_else(|| full.then(|| merge::plan_all(runs, is_damaged)).flatten());
+        let Some(plan) = due.filter(|plan| self.fits(plan, shared)) else {
+            return Ok(());
+        };
+        let whole = plan.places.end == runs.len();
+        let tombstones = if whole {
+            Tombstones::Drop
+        } else {
+            Tombstones::Keep
+        };
+        let view = shared.view();
+        let inputs: Vec<Arc<Run>> = view.runs.get(plan.places).unwrap_or_default().to_vec();
+        let output = Output::new(self.next_run(), plan.level);
+        match Merge::new(inputs.clone(), output, tombstones, shared) {
+            Ok(merge) => self.merge = Some(merge),
+            Err(error) => {
+                self.damaged.extend(inputs.iter().map(|run| run.meta().id));
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the output of a merge has room without touching the reserve of flushes.
+    fn fits(&self, plan: &Plan, shared: &Shared) -> bool {
+        let inputs = self
+            .ledger
+            .state
+            .runs
+            .get(plan.places.clone())
+            .unwrap_or_default();
+        let bytes: u64 = inputs.iter().map(|run| run.bytes).sum();
+        let zones = bytes.div_ceil(u64::from(shared.geometry.zone_size)) + 1;
+        let spare = self.space.free().saturating_sub(self.reserve.flush);
+        usize::try_from(zones).is_ok_and(|zones| zones <= spare)
+    }
+
+    fn step_merge(&mut self, shared: &Shared) -> Result<Step, Trouble> {
+        let Some(merge) = &mut self.merge else {
+            return Ok(Step::Idle);
+        };
+        match merge.step(shared)? {
+            Made::Working => Ok(Step::Worked),
+            Made::NeedsRoom => match self.spare.pop() {
+                Some(room) => {
+                    merge.output.give_room(room);
+                    Ok(Step::Worked)
+                }
+                None if self.space.free() > self.reserve.flush => {
+                    self.allocate(ZoneKind::Run, 1, shared)
+                }
+                None => {
+                    self.merge = None;
+                    Ok(Step::Worked)
+                }
+            },
+            Made::Ready => {
+                let mut edits = merge.edits(&self.ledger.state);
+                edits.push(Edit::Counters(self.ledger.state.counters));
+                self.change(&edits, After::Merged, shared)
+            }
+        }
+    }
+
+    /// Frees zones that nothing needs; on a full drive, looks for values that died unnoticed.
+    fn tidy_up(&mut self, shared: &Shared, now: u64) -> Result<Step, Trouble> {
+        let used = |zone: ZoneId| self.spare.iter().any(|room| room.stamp.zone == zone);
+        let state = &self.ledger.state;
+        let idle_runs = state
+            .zones
+            .values()
+            .filter(|info| info.kind == ZoneKind::Run);
+        let idle_runs = idle_runs.map(|info| info.stamp.zone);
+        let idle_runs = idle_runs.filter(|zone| !used(*zone) && !state.holds_run(*zone));
+        let zones: Vec<ZoneId> = idle_runs.chain(state.dead_log_zones()).collect();
+        if !zones.is_empty() {
+            let edits: Vec<Edit> = zones.iter().map(|zone| Edit::Free(*zone)).collect();
+            return self.change(&edits, After::Freed(zones), shared);
+        }
+        let full = shared.space.full.load(Ordering::Relaxed);
+        let view = shared.view();
+        if full && now >= self.freeze_again_at && !view.active.is_empty() {
+            self.freeze_again_at = now.saturating_add(RETRY_US);
+            shared.progress().freeze_wanted = true;
+            return Ok(Step::Worked);
+        }
+        Ok(Step::Idle)
+    }
+
+    /// The change is durable: what depends on it happens now.
+    fn finish(&mut self, shared: &Shared) {
+        match std::mem::replace(&mut self.after, After::Nothing) {
+            After::Nothing => {}
+            After::Allocated(infos) => self.headers = infos,
+            After::Sealed => shared.progress().seal = None,
+            After::Flushed => self.finish_flush(shared),
+            After::Merged => self.finish_merge(shared),
+            After::Freed(zones) => {
+                let views = shared.old_views();
+                for zone in zones {
+                    self.space.condemn(zone, views.clone());
+                }
+            }
+        }
+        self.publish_figures(shared);
+    }
+
+    fn finish_flush(&mut self, shared: &Shared) {
+        let Some(mut flush) = self.flush.take() else {
+            return;
+        };
+        self.keep_rest(flush.output.take_rest());
+        Counters::add(&shared.counters.flushes, 1);
+        let run = flush
+            .output
+            .meta()
+            .map(|meta| Arc::new(Run::new(meta.clone())));
+        shared.replace_view(|view| View {
+            active: Arc::clone(&view.active),
+            frozen: None,
+            runs: run.into_iter().chain(view.runs.iter().cloned()).collect(),
+        });
+    }
+
+    fn finish_merge(&mut self, shared: &Shared) {
+        let Some(mut merge) = self.merge.take() else {
+            return;
+        };
+        self.keep_rest(merge.output.take_rest());
+        Counters::add(&shared.counters.merges, 1);
+        let mut output = merge
+            .output
+            .meta()
+            .map(|meta| Arc::new(Run::new(meta.clone())));
+        let inputs: BTreeSet<RunId> = merge.inputs.iter().map(|run| run.meta().id).collect();
+        shared.replace_view(|view| {
+            let mut runs = Vec::with_capacity(view.runs.len());
+            for run in view.runs.iter() {
+                if inputs.contains(&run.meta().id) {
+                    runs.extend(output.take());
+                } else {
+                    runs.push(Arc::clone(run));
+                }
+            }
+            View {
+                active: Arc::clone(&view.active),
+                frozen: view.frozen.clone(),
+                runs: runs.into(),
+            }
+        });
+    }
+
+    fn keep_rest(&mut self, rest: Option<ZoneRoom>) {
+        let enough = u32::try_from(4 * RUN_BLOCK_MAX).unwrap_or(u32::MAX);
+        self.spare
+            .extend(rest.filter(|room| room.end.saturating_sub(room.next) >= enough));
+    }
+
+    fn publish_figures(&self, shared: &Shared) {
+        let state = &self.ledger.state;
+        let live = state.zones.values().map(|info| info.live).sum();
+        let runs = state.runs.iter().map(|run| run.bytes).sum();
+        shared
+            .space
+            .free_zones
+            .store(self.space.available() as u64, Ordering::Relaxed);
+        shared.space.live_bytes.store(live, Ordering::Relaxed);
+        shared.space.run_bytes.store(runs, Ordering::Relaxed);
+    }
+}
+
+fn no_zone() -> io::Error {
+    io::Error::from(io::ErrorKind::StorageFull)
+}
