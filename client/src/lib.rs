@@ -1,1 +1,55 @@
-//! client
+//! An asynchronous client for Kinetic key-value drives.
+//!
+//! One connection carries any number of requests at a time; a [`Client`] is a handle to it that
+//! can be cloned and shared. Guarantees: answers are matched by sequence and their signatures
+//! verified; memory for requests in flight is bounded in bytes, callers wait beyond that; every
+//! request ends, at the latest with [`Error::Timeout`], and a time-out leaves the connection
+//! usable; when the connection ends, every pending request learns why. Not here: reconnecting,
+//! pools, retries: whoever calls knows whether a request may be repeated.
+//!
+//! ```no_run
+//! use kinetic_client::{Client, Config, Durability};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::connect("127.0.0.1:8123", Config::default()).await?;
+//! client.put("greeting", "hello").durability(Durability::WriteBack).force().await?;
+//! if let Some(entry) = client.get("greeting").await? {
+//!     println!("{} bytes", entry.value.len());
+//! }
+//! let mut keys = client.prefix("photos/").keys();
+//! while let Some(key) = keys.next().await {
+//!     println!("{:?}", key?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In layer order, each file importing only what stands above it here:
+//!
+//! - [`limits`]: every bound of the client
+//! - [`config`]: identity, key, time-outs
+//! - [`error`]: what can go wrong, and how a person is told
+//! - [`core`]: the protocol as a state machine, without sockets and clock
+//! - `net`: the one task that drives a connection
+//! - [`ops`]: one file per kind of request, each a builder that can be awaited
+//! - [`client`]: the handle
+
+pub mod limits;
+
+pub mod config;
+pub mod error;
+
+pub mod core;
+
+mod net;
+
+pub mod ops;
+
+pub mod client;
+
+pub use client::Client;
+pub use config::Config;
+pub use error::{AnswerProblem, ConnectError, Disconnected, Error, HelloError};
+pub use ops::{Algorithm, Durability, Entry, Log, LogType, Metadata};
+
+pub use kinetic_proto::{Limits, SigningKey, StatusCode, schema};

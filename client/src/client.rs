@@ -1,0 +1,174 @@
+//! The handle to a drive.
+//!
+//! Guarantees: cheap to clone, usable from any task; the connection ends when the last clone and
+//! the last request made from one is gone. Not here: how requests travel (`net`) and what they
+//! say ([`crate::ops`]).
+
+use std::fmt;
+use std::ops::RangeBounds;
+
+use bytes::Bytes;
+use kinetic_proto::schema::command::get_log::Configuration;
+use kinetic_proto::{Limits, MessageType};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::ToSocketAddrs;
+
+use crate::config::Config;
+use crate::core::{Reply, Request};
+use crate::error::{ConnectError, Disconnected, Error, HelloError};
+use crate::net::Connection;
+use crate::ops::{
+    Delete, Get, GetLog, GetMetadata, GetVersion, LogType, Neighbour, Plain, Put, Range,
+};
+
+/// A connection to a drive.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use kinetic_client::{Algorithm, Client, Config, Durability};
+///
+/// let client = Client::connect("drive-7:8123", Config::new(1, b"asdfasdf")).await?;
+/// // Replaces version 1 by version 2, on the disk before the answer.
+/// let put = client.put("photos/1", vec![0; 4096]).expected_version("1").version("2");
+/// put.tag("a0b1").algorithm(Algorithm::CRC32C).durability(Durability::WriteThrough).await?;
+/// // Many at a time over the one connection.
+/// let (first, second) = tokio::join!(client.get("photos/1"), client.get("photos/2"));
+/// assert_eq!(first?.map(|entry| entry.metadata.version), Some("2".into()));
+/// assert!(second?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Client {
+    connection: Connection,
+}
+
+impl Client {
+    /// Connects over TCP and reads the drive's hello. Must be called within a tokio runtime,
+    /// which also runs the one task of the connection.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: no connection, no hello, or not in time.
+    pub async fn connect<A>(address: A, config: Config) -> Result<Self, ConnectError>
+    where
+        A: ToSocketAddrs + fmt::Display,
+    {
+        let connection = Connection::connect(address, config).await?;
+        Ok(Self { connection })
+    }
+
+    /// Takes over a stream on which nothing has been read yet, such as one under TLS. The
+    /// connect time-out is the caller's business.
+    ///
+    /// # Errors
+    /// [`HelloError`]: the peer did not greet as a drive does.
+    pub async fn over<S>(stream: S, config: Config) -> Result<Self, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connection = Connection::greet(stream, config).await?;
+        Ok(Self { connection })
+    }
+
+    /// Stores a value. Long values are sent without being copied.
+    pub fn put(&self, key: impl Into<Bytes>, value: impl Into<Bytes>) -> Put {
+        Put::new(self.connection.clone(), key.into(), value.into())
+    }
+
+    /// Reads an entry.
+    pub fn get(&self, key: impl Into<Bytes>) -> Get {
+        Get::new(self.connection.clone(), key.into())
+    }
+
+    /// Reads an entry without its value.
+    pub fn metadata(&self, key: impl Into<Bytes>) -> GetMetadata {
+        GetMetadata::new(self.connection.clone(), key.into())
+    }
+
+    /// Reads an entry's version.
+    pub fn version(&self, key: impl Into<Bytes>) -> GetVersion {
+        GetVersion::new(self.connection.clone(), key.into())
+    }
+
+    /// Removes an entry.
+    pub fn delete(&self, key: impl Into<Bytes>) -> Delete {
+        Delete::new(self.connection.clone(), key.into())
+    }
+
+    /// Reads the entry with the smallest key greater than this one.
+    pub fn next(&self, key: impl Into<Bytes>) -> Neighbour {
+        Neighbour::new(self.connection.clone(), MessageType::GETNEXT, key.into())
+    }
+
+    /// Reads the entry with the greatest key smaller than this one.
+    pub fn previous(&self, key: impl Into<Bytes>) -> Neighbour {
+        Neighbour::new(
+            self.connection.clone(),
+            MessageType::GETPREVIOUS,
+            key.into(),
+        )
+    }
+
+    /// The keys of a range, such as `client.range("a".."b")` or `client.range("a"..)`.
+    pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Range {
+        Range::new(self.connection.clone(), &range)
+    }
+
+    /// The keys that begin with a prefix.
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Range {
+        Range::of_prefix(self.connection.clone(), prefix.as_ref())
+    }
+
+    /// All keys.
+    pub fn all_keys(&self) -> Range {
+        self.range::<&[u8]>(..)
+    }
+
+    /// Asks for an answer and nothing else.
+    pub fn noop(&self) -> Plain {
+        Plain::new(self.connection.clone(), MessageType::NOOP)
+    }
+
+    /// Waits until all that was stored over this connection is on the disk.
+    pub fn flush(&self) -> Plain {
+        Plain::new(self.connection.clone(), MessageType::FLUSHALLDATA)
+    }
+
+    /// Asks what the drive says of itself.
+    pub fn log(&self, types: &[LogType]) -> GetLog {
+        GetLog::new(self.connection.clone(), types)
+    }
+
+    /// Sends a request for which there is no builder.
+    ///
+    /// # Errors
+    /// As every request; NOT_FOUND is a refusal here.
+    pub async fn request(&self, request: Request) -> Result<Reply, Error> {
+        self.connection.call(request, None).await
+    }
+
+    /// The drive's limits, as its hello gave them.
+    pub fn limits(&self) -> &Limits {
+        &self.connection.hello().limits
+    }
+
+    /// The drive's configuration, as its hello gave it.
+    pub fn configuration(&self) -> &Configuration {
+        &self.connection.hello().configuration
+    }
+
+    /// The number that the drive gave the connection.
+    pub fn connection_id(&self) -> i64 {
+        self.connection.hello().connection_id
+    }
+
+    /// The drive's cluster version, as its hello gave it.
+    pub fn cluster_version(&self) -> i64 {
+        self.connection.hello().cluster_version
+    }
+
+    /// Why the connection is over, if it is. A connection does not come back: make a new one.
+    pub fn disconnected(&self) -> Option<Disconnected> {
+        self.connection.disconnected()
+    }
+}

@@ -1,0 +1,58 @@
+//! Every bound of the client, by name.
+//!
+//! Guarantees: the relations between them hold at compile time. Not here: the limits of a drive,
+//! which it reports in its hello.
+
+use kinetic_proto::limits::{MAX_DISCARDED_VALUE_SIZE, MAX_MESSAGE_SIZE};
+
+/// Where a drive listens unless told otherwise.
+pub const DEFAULT_PORT: u16 = 8123;
+
+/// What a request counts for beside its key and value, in bytes: its place in the queues.
+pub const REQUEST_OVERHEAD: usize = 512;
+
+/// Bytes of requests in flight, unless configured: callers wait beyond that.
+pub const DEFAULT_IN_FLIGHT_BYTES: usize = 64 << 20;
+
+/// Bytes that are encoded and not yet written; further requests wait unencoded.
+pub const WRITE_BACKLOG_BYTES: usize = 4 << 20;
+
+/// Values up to this many bytes are copied behind their message: cheaper than a segment of
+/// their own. Longer ones are never copied.
+pub const COPIED_VALUE_BYTES: usize = 4 << 10;
+
+/// Segments handed to one write.
+pub const SEGMENTS_PER_WRITE: usize = 64;
+
+/// Room made in the read buffer at a time, unless a frame needs more.
+pub const READ_BYTES: usize = 64 << 10;
+
+/// Room below which the read buffer is renewed.
+pub const LEAST_READ_BYTES: usize = 8 << 10;
+
+/// Reads before other tasks get their turn.
+pub const READS_PER_TURN: usize = 16;
+
+/// Milliseconds that a connection which cannot be written to is still read from, for the reason
+/// that the drive may have given.
+pub const LAST_WORDS_MS: u64 = 1000;
+
+/// Milliseconds from the first packet to the hello, unless configured.
+pub const DEFAULT_CONNECT_TIMEOUT_MS: u64 = 10_000;
+
+/// The longest time-out; a longer one is shortened to it.
+pub const MAX_TIMEOUT_MS: u64 = 365 * 24 * 3600 * 1000;
+
+/// Milliseconds from a call to its answer, unless configured.
+pub const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 30_000;
+
+const _: () = {
+    assert!(COPIED_VALUE_BYTES < WRITE_BACKLOG_BYTES);
+    assert!(LEAST_READ_BYTES <= READ_BYTES);
+    assert!(WRITE_BACKLOG_BYTES <= DEFAULT_IN_FLIGHT_BYTES);
+    assert!(DEFAULT_IN_FLIGHT_BYTES <= u32::MAX as usize);
+    // The largest request fits the least budget, see Config::in_flight_bytes.
+    assert!(
+        MAX_MESSAGE_SIZE as usize + MAX_DISCARDED_VALUE_SIZE as usize <= DEFAULT_IN_FLIGHT_BYTES
+    );
+};

@@ -1,0 +1,183 @@
+//! Making a connection, and the handle that requests go through.
+//!
+//! Guarantees: a connection is made, greeting included, within its time or not at all; a call
+//! waits for its share of the budget, fails at its deadline wherever it waits, and does nothing
+//! more once its future is dropped. Not here: reconnecting.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::sync::{TryAcquireError, oneshot};
+
+use super::driver::{Driver, Input};
+use super::shared::{Queued, Shared, Waiter};
+use crate::config::Config;
+use crate::core::{Hello, Reply, Request, Session, Signer};
+use crate::error::{ConnectError, Disconnected, Error, HelloError};
+use crate::limits::{MAX_TIMEOUT_MS, REQUEST_OVERHEAD};
+
+/// A handle to one connection; the connection ends with its last clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    hello: Hello,
+    timeout: Duration,
+    budget: u32,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.abandon();
+    }
+}
+
+impl Connection {
+    pub(crate) async fn connect<A>(address: A, config: Config) -> Result<Self, ConnectError>
+    where
+        A: ToSocketAddrs + fmt::Display,
+    {
+        let name = address.to_string();
+        let after = config.connect_timeout;
+        let connecting = async {
+            let stream = TcpStream::connect(address).await;
+            let stream = stream.and_then(|stream| {
+                stream.set_nodelay(true)?;
+                Ok(stream)
+            });
+            let stream = stream.map_err(|source| ConnectError::Unreachable {
+                address: name.clone(),
+                source,
+            })?;
+            Self::greet(stream, config)
+                .await
+                .map_err(|source| ConnectError::Hello {
+                    address: name.clone(),
+                    source,
+                })
+        };
+        match tokio::time::timeout(after, connecting).await {
+            Ok(connected) => connected,
+            Err(_elapsed) => Err(ConnectError::Timeout {
+                address: name,
+                after,
+            }),
+        }
+    }
+
+    /// Takes over a stream on which nothing has been read yet.
+    pub(crate) async fn greet<S>(stream: S, config: Config) -> Result<Self, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut input = Input::new(stream);
+        let hello = loop {
+            if let Some(frame) = input.next_frame()? {
+                break Hello::read(&frame.message)?;
+            }
+            if poll_fn(|cx| input.poll_read(cx)).await? == 0 {
+                return Err(HelloError::EndOfStream);
+            }
+        };
+        let signer = Signer {
+            identity: config.identity,
+            key: config.key,
+            connection_id: hello.connection_id,
+            cluster_version: config.cluster_version.unwrap_or(hello.cluster_version),
+            max_value_size: hello.limits.max_value_size,
+            first_sequence: 1,
+        };
+        let budget = u32::try_from(config.in_flight_bytes).unwrap_or(u32::MAX);
+        let shared = Arc::new(Shared::new(budget as usize));
+        let driver = Driver::new(input, Arc::clone(&shared), Session::new(signer));
+        tokio::spawn(driver.run());
+        let handle = Handle {
+            shared,
+            hello,
+            timeout: config.request_timeout,
+            budget,
+        };
+        Ok(Self {
+            handle: Arc::new(handle),
+        })
+    }
+
+    pub(crate) fn hello(&self) -> &Hello {
+        &self.handle.hello
+    }
+
+    /// Why the connection is over, if it is.
+    pub(crate) fn disconnected(&self) -> Option<Disconnected> {
+        self.handle.shared.reason()
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) async fn call(
+        &self,
+        request: Request,
+        timeout: Option<Duration>,
+    ) -> Result<Reply, Error> {
+        let handle = &*self.handle;
+        let longest = Duration::from_millis(MAX_TIMEOUT_MS);
+        let timeout = timeout.unwrap_or(handle.timeout).min(longest);
+        let deadline = handle.shared.now().saturating_add(timeout);
+        let cost = handle.acquire(&request, deadline, timeout).await?;
+        let (answer, answered) = oneshot::channel();
+        let waiter = Waiter {
+            answer,
+            cost,
+            timeout,
+        };
+        handle.shared.push(Queued {
+            request,
+            deadline,
+            waiter,
+        })?;
+        match answered.await {
+            Ok(outcome) => outcome,
+            // The task is gone without a word: its runtime was shut down.
+            Err(_gone) => Err(Disconnected::Closed.into()),
+        }
+    }
+}
+
+impl Handle {
+    /// Waits for the request's share of the budget, which its answer gives back.
+    async fn acquire(
+        &self,
+        request: &Request,
+        deadline: Duration,
+        timeout: Duration,
+    ) -> Result<u32, Error> {
+        let budget = &self.shared.budget;
+        let key_value = request
+            .body
+            .as_ref()
+            .and_then(|body| body.key_value.as_ref());
+        let key = key_value.and_then(|key_value| key_value.key.as_ref());
+        let bytes = request.value.len() + key.map_or(0, bytes::Bytes::len) + REQUEST_OVERHEAD;
+        let cost = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.budget);
+        let over = || Error::from(self.shared.reason().unwrap_or(Disconnected::Closed));
+        let share = match budget.try_acquire_many(cost) {
+            Ok(share) => share,
+            Err(TryAcquireError::Closed) => return Err(over()),
+            Err(TryAcquireError::NoPermits) => {
+                let waiting = budget.acquire_many(cost);
+                let share = tokio::time::timeout_at(self.shared.moment(deadline), waiting).await;
+                share
+                    .map_err(|_elapsed| Error::Timeout { after: timeout })?
+                    .map_err(|_closed| over())?
+            }
+        };
+        share.forget();
+        Ok(cost)
+    }
+}

@@ -1,0 +1,94 @@
+//! GET and GETVERSION: an entry, its metadata, its version.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinetic_proto::MessageType;
+use kinetic_proto::schema::command::KeyValue;
+
+use super::answer::{awaitable, found};
+use super::entry::{Entry, Metadata};
+use crate::core::{Reply, Request};
+use crate::error::Error;
+use crate::net::Connection;
+
+macro_rules! read {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[must_use = "a request is sent when it is awaited"]
+        pub struct $name {
+            connection: Connection,
+            timeout: Option<Duration>,
+            key: Bytes,
+        }
+
+        impl $name {
+            pub(crate) fn new(connection: Connection, key: Bytes) -> Self {
+                Self {
+                    connection,
+                    timeout: None,
+                    key,
+                }
+            }
+        }
+    };
+}
+
+read! {
+    /// A GET, made by [`crate::Client::get`]. `None` is an absent key.
+    Get
+}
+
+read! {
+    /// A GET without the value, made by [`crate::Client::metadata`]. `None` is an absent key.
+    GetMetadata
+}
+
+read! {
+    /// A GETVERSION, made by [`crate::Client::version`]. `None` is an absent key; a key that was
+    /// stored without a version has the empty one.
+    GetVersion
+}
+
+impl Get {
+    async fn run(self) -> Result<Option<Entry>, Error> {
+        let request = Request::of_key(MessageType::GET, keyed(&self.key, None));
+        let reply = found(self.connection.call(request, self.timeout).await)?;
+        reply
+            .map(|reply| Entry::read(reply, Some(&self.key)))
+            .transpose()
+    }
+}
+
+impl GetMetadata {
+    async fn run(self) -> Result<Option<Metadata>, Error> {
+        let request = Request::of_key(MessageType::GET, keyed(&self.key, Some(true)));
+        let reply = found(self.connection.call(request, self.timeout).await)?;
+        let entry = reply
+            .map(|reply| Entry::read(reply, Some(&self.key)))
+            .transpose()?;
+        Ok(entry.map(|entry| entry.metadata))
+    }
+}
+
+impl GetVersion {
+    async fn run(self) -> Result<Option<Bytes>, Error> {
+        let request = Request::of_key(MessageType::GETVERSION, keyed(&self.key, None));
+        let reply = found(self.connection.call(request, self.timeout).await)?;
+        let version = |reply: Reply| reply.body.key_value.and_then(|found| found.db_version);
+        Ok(reply.map(|reply| version(reply).unwrap_or_default()))
+    }
+}
+
+awaitable!(Get => Option<Entry>);
+awaitable!(GetMetadata => Option<Metadata>);
+awaitable!(GetVersion => Option<Bytes>);
+
+fn keyed(key: &Bytes, metadata_only: Option<bool>) -> KeyValue {
+    KeyValue {
+        key: Some(key.clone()),
+        metadata_only,
+        ..KeyValue::default()
+    }
+}

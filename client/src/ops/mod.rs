@@ -1,0 +1,30 @@
+//! Requests as builders: one file for each kind, each builder can be awaited.
+//!
+//! Guarantees: a builder sends nothing until it is awaited; every one has a `timeout`. Builders
+//! own what they need and may outlive the [`crate::Client`] that made them. Not here: how
+//! requests travel.
+//!
+//! In layer order: `entry` (keys' metadata), `answer` (how builders become futures), then the
+//! operations.
+
+mod entry;
+
+mod answer;
+
+mod delete;
+mod get;
+mod log;
+mod neighbour;
+mod plain;
+mod put;
+mod range;
+
+pub use answer::Answer;
+pub use delete::Delete;
+pub use entry::{Algorithm, Durability, Entry, Metadata};
+pub use get::{Get, GetMetadata, GetVersion};
+pub use log::{GetLog, Log, LogType};
+pub use neighbour::Neighbour;
+pub use plain::Plain;
+pub use put::Put;
+pub use range::{Keys, Range};

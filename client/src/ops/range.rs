@@ -1,0 +1,274 @@
+//! GETKEYRANGE: keys in order, as a stream that asks for page after page.
+//!
+//! Guarantees: every key of the range once, in order, however many there are; the end is an empty
+//! page, since a page may be short for other reasons; a drive whose pages do not advance is an
+//! error, not an endless loop. Keys that are written meanwhile may or may not be seen.
+//! Not here: values.
+
+use std::collections::VecDeque;
+use std::ops::{Bound, RangeBounds};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use kinetic_proto::MessageType;
+use kinetic_proto::limits::{MAX_KEY_RANGE_COUNT, MAX_KEY_SIZE};
+use kinetic_proto::schema::command::{self, Body};
+
+use super::answer::Answer;
+use crate::core::Request;
+use crate::error::{AnswerProblem, Error};
+use crate::net::Connection;
+
+/// A range of keys, made by [`crate::Client::range`], [`crate::Client::prefix`] and
+/// [`crate::Client::all_keys`].
+#[derive(Debug, Clone)]
+#[must_use = "a range is read by the stream that keys() makes"]
+pub struct Range {
+    connection: Connection,
+    timeout: Option<Duration>,
+    start: Bound<Bytes>,
+    end: Bound<Bytes>,
+    order: Order,
+    limit: Option<usize>,
+    page: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Ascending,
+    Descending,
+}
+
+impl Range {
+    pub(crate) fn new<K: AsRef<[u8]>>(connection: Connection, range: &impl RangeBounds<K>) -> Self {
+        let owned = |bound: Bound<&K>| bound.map(|key| Bytes::copy_from_slice(key.as_ref()));
+        let reported = connection.hello().limits.max_key_range_count;
+        Self {
+            start: owned(range.start_bound()),
+            end: owned(range.end_bound()),
+            timeout: None,
+            order: Order::Ascending,
+            limit: None,
+            page: reported.unwrap_or(MAX_KEY_RANGE_COUNT).max(1),
+            connection,
+        }
+    }
+
+    pub(crate) fn of_prefix(connection: Connection, prefix: &[u8]) -> Self {
+        let bounds = (
+            Bound::Included(prefix.to_vec()),
+            end_of_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded),
+        );
+        Self::new(connection, &bounds)
+    }
+
+    /// From the greatest key to the smallest.
+    pub fn reverse(mut self) -> Self {
+        self.order = Order::Descending;
+        self
+    }
+
+    /// At most so many keys.
+    pub fn limit(mut self, keys: usize) -> Self {
+        self.limit = Some(keys);
+        self
+    }
+
+    /// At most so many keys in one answer, and never more than the drive gives.
+    pub fn page(mut self, keys: u32) -> Self {
+        self.page = self.page.min(keys.max(1));
+        self
+    }
+
+    /// The time for each page, instead of the connection's.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The keys, as a stream.
+    pub fn keys(self) -> Keys {
+        let left = self.limit.unwrap_or(usize::MAX);
+        Keys {
+            range: self,
+            left,
+            ready: VecDeque::new(),
+            page: None,
+            finished: left == 0,
+        }
+    }
+
+    /// One page, and what it asks next is behind it.
+    fn request(&self, count: usize) -> Request {
+        let (start_key, start_inclusive) = flatten(&self.start);
+        let (mut end_key, mut end_inclusive) = flatten(&self.end);
+        if end_key.is_none() && self.connection.hello().is_before_4() {
+            end_key = Some(Bytes::from(vec![0xff; MAX_KEY_SIZE as usize]));
+            end_inclusive = true;
+        }
+        let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.page);
+        let range = command::Range {
+            start_key: Some(start_key.unwrap_or_default()),
+            start_key_inclusive: Some(start_inclusive),
+            end_key_inclusive: Some(end_inclusive),
+            end_key,
+            max_returned: Some(count),
+            reverse: Some(self.order == Order::Descending),
+            keys: Vec::new(),
+        };
+        let mut request = Request::new(MessageType::GETKEYRANGE);
+        request.body = Some(Body {
+            range: Some(range),
+            ..Body::default()
+        });
+        request
+    }
+
+    /// Whether the key lies where a next page must go on.
+    fn expects(&self, key: &Bytes) -> bool {
+        (self.start.as_ref(), self.end.as_ref()).contains(&key)
+    }
+
+    fn continue_behind(&mut self, key: &Bytes) {
+        // A copy: the key is a slice of a whole page.
+        let bound = Bound::Excluded(Bytes::copy_from_slice(key));
+        match self.order {
+            Order::Ascending => self.start = bound,
+            Order::Descending => self.end = bound,
+        }
+    }
+}
+
+/// The keys of a [`Range`]: a [`Stream`], and without further crates [`Keys::next`] and
+/// [`Keys::collect`].
+#[must_use = "a stream does nothing until it is read"]
+pub struct Keys {
+    range: Range,
+    left: usize,
+    ready: VecDeque<Bytes>,
+    page: Option<Answer<Vec<Bytes>>>,
+    finished: bool,
+}
+
+impl Keys {
+    /// The next key; `None` at the end and after an error.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// All keys that are left.
+    ///
+    /// # Errors
+    /// That of the first page that fails.
+    pub async fn collect(mut self) -> Result<Vec<Bytes>, Error> {
+        let mut keys = Vec::new();
+        while let Some(key) = self.next().await {
+            keys.push(key?);
+        }
+        Ok(keys)
+    }
+
+    fn ask(&self) -> Answer<Vec<Bytes>> {
+        let request = self.range.request(self.left);
+        let (connection, timeout) = (self.range.connection.clone(), self.range.timeout);
+        Box::pin(async move {
+            let reply = connection.call(request, timeout).await?;
+            Ok(reply.body.range.map(|range| range.keys).unwrap_or_default())
+        })
+    }
+
+    fn take_in(&mut self, page: Vec<Bytes>) -> Result<(), Error> {
+        for key in &page {
+            if !self.range.expects(key) {
+                return Err(Error::Unusable {
+                    request: MessageType::GETKEYRANGE,
+                    problem: AnswerProblem::OutOfOrder,
+                });
+            }
+            self.range.continue_behind(key);
+        }
+        self.finished = page.is_empty();
+        self.ready.extend(page);
+        Ok(())
+    }
+}
+
+impl Stream for Keys {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if this.left == 0 {
+                return Poll::Ready(None);
+            }
+            if let Some(key) = this.ready.pop_front() {
+                this.left -= 1;
+                return Poll::Ready(Some(Ok(key)));
+            }
+            if this.finished {
+                return Poll::Ready(None);
+            }
+            let page = match this.page.take() {
+                Some(page) => page,
+                None => this.ask(),
+            };
+            let outcome = ready!(this.page.insert(page).as_mut().poll(cx));
+            this.page = None;
+            if let Err(error) = outcome.and_then(|page| this.take_in(page)) {
+                this.finished = true;
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Keys")
+            .field("range", &self.range)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+fn flatten(bound: &Bound<Bytes>) -> (Option<Bytes>, bool) {
+    match bound {
+        Bound::Included(key) => (Some(key.clone()), true),
+        Bound::Excluded(key) => (Some(key.clone()), false),
+        // The empty key is the smallest one and belongs to an open start.
+        Bound::Unbounded => (None, true),
+    }
+}
+
+/// The smallest key behind all keys with this prefix, if there is one.
+fn end_of_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_before_the_next_one_of_its_length() {
+        assert_eq!(end_of_prefix(b"ab"), Some(b"ac".to_vec()));
+        assert_eq!(end_of_prefix(b"a\xff\xff"), Some(b"b".to_vec()));
+    }
+
+    #[test]
+    fn a_prefix_of_highest_bytes_only_has_no_end() {
+        assert_eq!(end_of_prefix(b"\xff\xff"), None);
+        assert_eq!(end_of_prefix(b""), None);
+    }
+}
