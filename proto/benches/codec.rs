@@ -11,7 +11,8 @@ use kinetic_proto::message::{encode_frame, seal_message};
 use kinetic_proto::schema::command::{Body, Header, KeyValue};
 use kinetic_proto::schema::{Command, Message};
 use kinetic_proto::{
-    CommandView, FrameDecoder, KeyValueView, MessageType, MessageView, Seal, SigningKey, StatusCode,
+    CommandView, FrameDecoder, HeaderView, KeyValueView, MessageType, MessageView, Reply, Seal,
+    SigningKey, StatusCode, StatusView,
 };
 use prost::Message as _;
 use quick_protobuf::BytesReader;
@@ -65,6 +66,31 @@ fn get_response(key: &Bytes, version: &Bytes, tag: &Bytes) -> Command {
         header: Some(header),
         body: Some(body),
         status: Some(StatusCode::SUCCESS.to_message()),
+    }
+}
+
+fn get_reply<'a>(key: &'a [u8], version: &'a [u8], tag: &'a [u8]) -> Reply<'a> {
+    let header = HeaderView {
+        connection_id: Some(1_700_000_000_123),
+        ack_sequence: Some(123_456),
+        message_type: MessageType::GET.response().map(Into::into),
+        ..HeaderView::default()
+    };
+    let key_value = KeyValueView {
+        key: Some(key),
+        db_version: Some(version),
+        tag: Some(tag),
+        algorithm: Some(1),
+        ..KeyValueView::default()
+    };
+    let status = StatusView {
+        code: Some(StatusCode::SUCCESS.into()),
+        message: None,
+    };
+    Reply {
+        header: Some(header),
+        key_value: Some(key_value),
+        status: Some(status),
     }
 }
 
@@ -186,6 +212,24 @@ fn writing(criterion: &mut Criterion) {
             out.clear();
             let command = get_response(black_box(&name), &version, &tag);
             encode_frame(seal, &command, 4096, &mut out)
+        });
+    });
+    criterion.bench_function("write a GET response as a Reply, signed", |bench| {
+        bench.iter(|| {
+            out.clear();
+            encode_frame(
+                seal,
+                &get_reply(black_box(&name), &version, &tag),
+                4096,
+                &mut out,
+            )
+        });
+    });
+    criterion.bench_function("write a GET response as a Reply, unsigned", |bench| {
+        bench.iter(|| {
+            out.clear();
+            let reply = get_reply(black_box(&name), &version, &tag);
+            encode_frame(Seal::Unsolicited, &reply, 4096, &mut out)
         });
     });
     criterion.bench_function("build and write a GET response, unsigned", |bench| {

@@ -10,6 +10,7 @@
 //! - [`sign`]: HMAC-SHA1 of commands with precomputed key state
 //! - [`frame`]: the incremental codec of `F`, two lengths, message and value
 //! - [`envelope`]: borrowed views of Message, header and key-value body
+//! - [`reply`]: frequent answers, written from borrowed parts
 //! - [`message`]: writing whole messages, and reading them whole
 
 pub mod limits;
@@ -25,6 +26,8 @@ pub mod sign;
 pub mod frame;
 
 pub mod envelope;
+pub mod reply;
+
 pub mod message;
 
 pub use envelope::{CommandView, HeaderView, KeyValueView, MessageView};
@@ -34,5 +37,6 @@ pub use generated as schema;
 pub use limits::Limits;
 pub use message::{Received, Seal};
 pub use message_type::MessageType;
+pub use reply::{Reply, StatusView};
 pub use sign::SigningKey;
 pub use status::StatusCode;

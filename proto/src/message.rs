@@ -11,6 +11,7 @@ use prost::encoding::{encode_varint, encoded_len_varint};
 use crate::envelope::{MessageView, share};
 use crate::frame::{FrameError, checked_message_length, checked_value_length, frame_header};
 use crate::limits::FRAME_HEADER_SIZE;
+use crate::reply::{EncodeCommand, delimited, put_head};
 use crate::schema::Command;
 use crate::schema::message::AuthType;
 use crate::sign::{BadSignature, SIGNATURE_SIZE, SigningKey};
@@ -45,23 +46,24 @@ impl std::fmt::Debug for Pin {
     }
 }
 
-// Tags of Message's fields: number << 3 | wire type.
-const AUTH_TYPE: u8 = 4 << 3;
-const HMAC_AUTH: u8 = 5 << 3 | 2;
-const PIN_AUTH: u8 = 6 << 3 | 2;
-const COMMAND_BYTES: u8 = 7 << 3 | 2;
-const IDENTITY: u8 = 1 << 3;
-const HMAC: u8 = 2 << 3 | 2;
-const PIN: u8 = 1 << 3 | 2;
+// Field numbers of Message, HMACauth and PINauth.
+const AUTH_TYPE: u8 = 4;
+const HMAC_AUTH: u8 = 5;
+const PIN_AUTH: u8 = 6;
+const COMMAND_BYTES: u8 = 7;
+const IDENTITY: u8 = 1;
+const HMAC: u8 = 2;
+const PIN: u8 = 1;
 
-/// Appends a whole frame but for its value, which the caller sends right behind it.
+/// Appends a whole frame but for its value, which the caller sends right behind it. The command
+/// is a [`Command`], or a [`Reply`](crate::reply::Reply) where every nanosecond counts.
 pub fn encode_frame(
     seal: Seal<'_>,
-    command: &Command,
+    command: &impl EncodeCommand,
     value_length: usize,
     out: &mut BytesMut,
 ) -> Result<(), FrameError> {
-    let command_length = command.encoded_len();
+    let command_length = command.length();
     let message_length = checked_message_length(seal.message_length(command_length))?;
     let value_length = checked_value_length(value_length)?;
     out.reserve(FRAME_HEADER_SIZE + message_length as usize);
@@ -73,10 +75,10 @@ pub fn encode_frame(
 /// Appends an encoded Message without a frame around it.
 pub fn encode_message(
     seal: Seal<'_>,
-    command: &Command,
+    command: &impl EncodeCommand,
     out: &mut BytesMut,
 ) -> Result<(), FrameError> {
-    let command_length = command.encoded_len();
+    let command_length = command.length();
     let message_length = checked_message_length(seal.message_length(command_length))?;
     out.reserve(message_length as usize);
     seal.put(command, command_length, out);
@@ -87,7 +89,7 @@ pub fn encode_message(
 pub fn seal_message(
     key: &SigningKey,
     identity: i64,
-    command: &Command,
+    command: &impl EncodeCommand,
 ) -> Result<Bytes, FrameError> {
     let mut out = BytesMut::new();
     encode_message(Seal::Signed { identity, key }, command, &mut out)?;
@@ -106,35 +108,35 @@ impl Seal<'_> {
     fn message_length(&self, command_length: usize) -> usize {
         let proof = match self {
             Self::Signed { identity, .. } => 2 + hmac_auth_length(*identity),
-            Self::PinRequest(pin) => delimited_length(delimited_length(pin.0.len())),
+            Self::PinRequest(pin) => delimited(delimited(pin.0.len())),
             Self::PinResponse | Self::Unsolicited => 0,
         };
-        2 + proof + delimited_length(command_length)
+        2 + proof + delimited(command_length)
     }
 
     /// Writes the Message; room has been reserved.
-    fn put(&self, command: &Command, command_length: usize, out: &mut BytesMut) {
-        out.put_slice(&[AUTH_TYPE, self.auth_type() as u8]);
+    fn put(&self, command: &impl EncodeCommand, command_length: usize, out: &mut BytesMut) {
+        out.put_slice(&[AUTH_TYPE << 3, self.auth_type() as u8]);
         let mut signature_at = out.len();
         match self {
             Self::Signed { identity, .. } => {
-                put_delimited_head(HMAC_AUTH, hmac_auth_length(*identity), out);
-                out.put_u8(IDENTITY);
+                put_head(HMAC_AUTH, hmac_auth_length(*identity), out);
+                out.put_u8(IDENTITY << 3);
                 encode_varint(identity.cast_unsigned(), out);
-                put_delimited_head(HMAC, SIGNATURE_SIZE, out);
+                put_head(HMAC, SIGNATURE_SIZE, out);
                 signature_at = out.len();
                 out.put_bytes(0, SIGNATURE_SIZE);
             }
             Self::PinRequest(pin) => {
-                put_delimited_head(PIN_AUTH, delimited_length(pin.0.len()), out);
-                put_delimited_head(PIN, pin.0.len(), out);
+                put_head(PIN_AUTH, delimited(pin.0.len()), out);
+                put_head(PIN, pin.0.len(), out);
                 out.put_slice(&pin.0);
             }
             Self::PinResponse | Self::Unsolicited => {}
         }
-        put_delimited_head(COMMAND_BYTES, command_length, out);
+        put_head(COMMAND_BYTES, command_length, out);
         let command_at = out.len();
-        command.encode_raw(out);
+        command.put(out);
         if let Self::Signed { key, .. } = self {
             let (head, command_bytes) = out.split_at_mut(command_at);
             let place = head.get_mut(signature_at..signature_at + SIGNATURE_SIZE);
@@ -147,15 +149,6 @@ impl Seal<'_> {
 
 fn hmac_auth_length(identity: i64) -> usize {
     1 + encoded_len_varint(identity.cast_unsigned()) + 2 + SIGNATURE_SIZE
-}
-
-fn delimited_length(length: usize) -> usize {
-    1 + encoded_len_varint(length as u64) + length
-}
-
-fn put_delimited_head(tag: u8, length: usize, out: &mut BytesMut) {
-    out.put_u8(tag);
-    encode_varint(length as u64, out);
 }
 
 /// A message read whole, command and all: the way of clients and of tests. A drive reads the

@@ -12,7 +12,7 @@ use kinetic_proto::schema::command::security::{Acl, acl::Scope};
 use kinetic_proto::schema::command::{
     Batch, Body, GetLog, Header, KeyValue, P2pOperation, Range, Security, Setup,
 };
-use kinetic_proto::{Limits, Seal, SigningKey, StatusCode, envelope, frame, message};
+use kinetic_proto::{Limits, Seal, SigningKey, StatusCode, envelope, frame, message, reply};
 use prost::Message as _;
 
 const MUTATIONS_PER_SEED: u64 = 400;
@@ -227,4 +227,9 @@ fn command_views_are_equal_to_prost() {
 #[test]
 fn what_was_received_can_be_sealed_again() {
     run(&messages(), message::fuzz_received);
+}
+
+#[test]
+fn replies_are_written_as_prost_writes_them() {
+    run(&corpus().1, reply::fuzz_reply);
 }
