@@ -141,6 +141,7 @@ fn is_root(path: &str) -> bool {
     matches!(
         parts.as_slice(),
         [.., "lib.rs" | "main.rs"]
+            | [_, "build.rs"]
             | [
                 _,
                 "tests" | "benches" | "examples" | "bench" | "fuzz_targets",

@@ -1,0 +1,233 @@
+//! `kineticd` beside Redis and beside canned frames, all in one run; prints tables of medians.
+//!
+//! Usage: `compare [--quick] [--rounds N] [--only BYTES] [--disk FOLDER]`. Each round starts each
+//! server afresh for each value size, so the servers' turns are interleaved and a slow minute of
+//! the machine hits all of them. Everything listens on loopback and ends with this program.
+
+mod plan;
+
+mod servers;
+
+mod load;
+
+mod disk;
+
+mod report;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
+
+use kinetic_tests::drive::DriveError;
+use kinetic_tests::process::ProcessError;
+use kinetic_tests::program::ProgramError;
+
+use disk::Ground;
+use load::{Durability, Load};
+use plan::{Cell, DURABLE_SIZE, Effort, Operation, SHAPES, SIZES, Shape, WRITERS};
+use report::{DurableRow, Results};
+use servers::{Server, TARGETS, Target};
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error("the system refused: {0}")]
+    System(#[from] io::Error),
+    #[error("{what} cannot be read: {text}")]
+    Unreadable { what: &'static str, text: String },
+    #[error("{path} is not there: run cargo build -p kinetic-tests --examples first")]
+    NotBuilt { path: PathBuf },
+    #[error("{command} ended with {status}: {said}")]
+    Failed {
+        command: String,
+        status: ExitStatus,
+        said: String,
+    },
+}
+
+/// What was asked for.
+struct Options {
+    effort: Effort,
+    sizes: Vec<u64>,
+    disk: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let Some(options) = options(std::env::args().skip(1)) else {
+        eprintln!("usage: compare [--quick] [--rounds N] [--only BYTES] [--disk FOLDER]");
+        return ExitCode::from(2);
+    };
+    match compare(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
+    let mut options = Options {
+        effort: Effort {
+            rounds: 3,
+            divisor: 1,
+        },
+        sizes: SIZES.to_vec(),
+        disk: std::env::temp_dir(),
+    };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => {
+                options.effort = Effort {
+                    rounds: 1,
+                    divisor: 30,
+                }
+            }
+            "--rounds" => options.effort.rounds = arguments.next()?.parse().ok()?,
+            "--only" => options.sizes = vec![arguments.next()?.parse().ok()?],
+            "--disk" => options.disk = arguments.next()?.into(),
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+fn compare(options: &Options) -> Result<(), BenchError> {
+    let mut results = Results::new();
+    let mut durable: Vec<DurableRow> = WRITERS
+        .map(|writers| DurableRow {
+            writers,
+            drive: Vec::new(),
+            written_file: Vec::new(),
+            sparse_file: Vec::new(),
+        })
+        .into();
+    for round in 0..options.effort.rounds {
+        for &size in &options.sizes {
+            for turn in 0..TARGETS.len() {
+                let target = TARGETS.iter().cycle().nth(round + turn).copied();
+                let target = target.unwrap_or(Target::Kineticd);
+                eprintln!(
+                    "round {} of {}: {target:?}, {size} bytes",
+                    round + 1,
+                    options.effort.rounds
+                );
+                measure_size(options, target, size, &mut results)?;
+            }
+        }
+        for row in &mut durable {
+            eprintln!("round {}: {} durable writers", round + 1, row.writers);
+            measure_durable(options, row)?;
+        }
+    }
+    let mut out = io::stdout().lock();
+    write_machine(&mut out, options)?;
+    report::write_comparison(&mut out, &results)?;
+    writeln!(out)?;
+    report::write_durable(&mut out, &durable)?;
+    Ok(())
+}
+
+/// All shapes of PUT, then of GET, against one fresh server.
+fn measure_size(
+    options: &Options,
+    target: Target,
+    size: u64,
+    results: &mut Results,
+) -> Result<(), BenchError> {
+    let server = Server::start(target, &options.disk, size)?;
+    let keys = plan::keys(size);
+    let heaviest = SHAPES.last().copied().unwrap_or(Shape {
+        connections: 1,
+        depth: 1,
+    });
+    for operation in [Operation::Put, Operation::Get] {
+        if operation == Operation::Get {
+            // Keys are drawn at random: after twelve writes for each, hardly one is missing.
+            let fill = plan_load(
+                Cell {
+                    size,
+                    operation: Operation::Put,
+                    shape: heaviest,
+                },
+                keys * 12,
+            );
+            load::run(&server, fill)?;
+        }
+        for shape in SHAPES {
+            let cell = Cell {
+                size,
+                operation,
+                shape,
+            };
+            let rate = load::run(
+                &server,
+                plan_load(cell, plan::requests(cell, options.effort)),
+            )?;
+            results.entry((cell, target)).or_default().push(rate);
+        }
+    }
+    Ok(())
+}
+
+fn plan_load(cell: Cell, requests: u64) -> Load {
+    Load {
+        operation: cell.operation,
+        size: cell.size,
+        shape: cell.shape,
+        requests,
+        keys: plan::keys(cell.size),
+        durability: Durability::WriteBack,
+    }
+}
+
+fn measure_durable(options: &Options, row: &mut DurableRow) -> Result<(), BenchError> {
+    let requests = plan::durable_requests(row.writers, options.effort);
+    let bare = |ground| disk::durable_rate(&options.disk, ground, row.writers, requests);
+    row.written_file.push(bare(Ground::Written)?);
+    row.sparse_file.push(bare(Ground::Sparse)?);
+    let server = Server::start(Target::Kineticd, &options.disk, DURABLE_SIZE)?;
+    let shape = Shape {
+        connections: row.writers,
+        depth: 1,
+    };
+    let cell = Cell {
+        size: DURABLE_SIZE,
+        operation: Operation::Put,
+        shape,
+    };
+    let load = Load {
+        durability: Durability::WriteThrough,
+        ..plan_load(cell, requests)
+    };
+    row.drive.push(load::run(&server, load)?);
+    Ok(())
+}
+
+/// Figures without their machine say nothing.
+fn write_machine(out: &mut impl Write, options: &Options) -> io::Result<()> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let model = model
+        .unwrap_or_default()
+        .trim_start_matches([':', '\t', ' ']);
+    let count = std::thread::available_parallelism()?;
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let disk: &Path = &options.disk;
+    writeln!(
+        out,
+        "{count} processors ({model}), Linux {}, disk of {}; medians of {} rounds.\n",
+        kernel.trim(),
+        disk.display(),
+        options.effort.rounds
+    )
+}
