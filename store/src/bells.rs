@@ -8,25 +8,25 @@ use std::time::Duration;
 
 /// One worker's bell.
 #[derive(Debug, Default)]
-pub struct Bell {
+pub(crate) struct Bell {
     rung: Mutex<bool>,
     wake: Condvar,
 }
 
 /// The bells of a store's workers.
 #[derive(Debug, Default)]
-pub struct Bells {
+pub(crate) struct Bells {
     /// Wakes the writer.
-    pub writer: Bell,
+    pub(crate) writer: Bell,
     /// Wakes the syncer.
-    pub syncer: Bell,
+    pub(crate) syncer: Bell,
     /// Wakes upkeep.
-    pub upkeep: Bell,
+    pub(crate) upkeep: Bell,
 }
 
 impl Bell {
     /// Wakes the worker.
-    pub fn ring(&self) {
+    pub(crate) fn ring(&self) {
         let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
         if !*rung {
             *rung = true;
@@ -35,7 +35,7 @@ impl Bell {
     }
 
     /// Waits for a ring, or for so long.
-    pub fn wait(&self, longest: Duration) {
+    pub(crate) fn wait(&self, longest: Duration) {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.wake.wait_timeout_while(rung, longest, |rung| !*rung);
         let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,11 @@
 /// Unit of alignment on the disk and of everything that is synced apart, in bytes.
 pub const BLOCK: u64 = 4096;
 
+/// [`BLOCK`] as offsets inside a zone are counted.
+pub const BLOCK32: u32 = 4096;
+/// [`BLOCK`] as lengths in memory are counted.
+pub const BLOCK_LEN: usize = 4096;
+
 /// Longest key that the formats hold, in bytes.
 pub const MAX_KEY: usize = 4096;
 /// Longest entry version that the formats hold, in bytes.
@@ -51,6 +56,9 @@ pub const RUN_WRITE: usize = 1 << 20;
 /// Runs of one level that make a merge due.
 pub const MERGE_FANOUT: usize = 4;
 
+/// One tombstone among so many entries of all runs makes a merge of all due.
+pub const TOMBSTONE_SHARE: u64 = 4;
+
 /// Memtable bytes at which a flush is due.
 pub const MEMTABLE_BYTES: u64 = 32 << 20;
 /// Log bytes since the replay point at which a flush is due.
@@ -74,6 +82,7 @@ pub const SCAN_CHUNK: usize = 64;
 /// Microseconds before a failed write of the manifest is tried again.
 pub const RETRY_US: u64 = 500_000;
 
+const _: () = assert!(BLOCK32 as u64 == BLOCK && BLOCK_LEN as u64 == BLOCK);
 const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);
 const _: () =
     assert!(MAX_VALUE as u64 + (MAX_KEY + MAX_VERSION + MAX_TAG) as u64 + BLOCK < MIN_ZONE / 2);

@@ -203,6 +203,11 @@ impl Shared {
             .inspect_err(|_| self.read_only.store(true, Ordering::Release))
     }
 
+    /// Takes no more writes: what is in memory contradicts itself.
+    pub fn distrust(&self) {
+        self.read_only.store(true, Ordering::Release);
+    }
+
     /// What a commit is told that cannot be done at the moment, if there is something.
     #[must_use]
     pub fn refusal(&self) -> Option<CommitFailure> {

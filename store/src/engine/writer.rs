@@ -24,18 +24,12 @@ use crate::index::memtable::Memtable;
 use crate::index::view::{Frozen, View};
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;
-use crate::limits::{ALIGNED_GROUP, BLOCK, GROUP_TARGET};
+use crate::limits::{ALIGNED_GROUP, BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET};
 use crate::log::group::{self, ALIGNMENT, GroupHeader};
 use crate::log::record::{self, Placement};
 use crate::manifest::edit::ReplayPoint;
 
-const BLOCK32: u32 = {
-    assert!(BLOCK <= 1 << 16);
-    #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
-    let block = BLOCK as u32;
-    block
-};
-static ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
+static ZEROS: [u8; BLOCK_LEN] = [0; BLOCK_LEN];
 
 /// What came of a step of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

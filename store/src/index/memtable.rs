@@ -79,7 +79,7 @@ impl Memtable {
         count: usize,
     ) -> Vec<(Box<[u8]>, Entry)> {
         let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
-        let copy = |(key, entry): (&Box<[u8]>, &Entry)| (key.clone(), entry.clone());
+        let copy = |(key, entry): (_, &Entry)| (Box::clone(key), entry.clone());
         match direction {
             Direction::Forward => map
                 .range::<[u8], _>((from, Bound::Unbounded))

@@ -12,7 +12,7 @@ use super::checksum::{ZoneStamp, checksum};
 use super::codec::{Field, Put, Reader, Truncated, fields, width};
 use super::geometry::{Geometry, ZoneId};
 use crate::disk::Disk;
-use crate::limits::BLOCK;
+use crate::limits::BLOCK_LEN;
 
 /// First bytes of every slot.
 pub const MAGIC: [u8; 8] = *b"KINETIC\xd1";
@@ -42,7 +42,7 @@ pub const FIELDS: [Field; 18] = fields([
 ]);
 const WIDTH: usize = width(&FIELDS);
 const SUMMED: usize = WIDTH - 4;
-const _: () = assert!(WIDTH <= BLOCK as usize);
+const _: () = assert!(WIDTH <= BLOCK_LEN);
 
 /// Which of the two slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Superblock {
     /// The slot's block.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(usize::try_from(BLOCK).unwrap_or_default());
+        let mut out = Vec::with_capacity(BLOCK_LEN);
         out.put(&MAGIC);
         out.put_u32(FORMAT_VERSION);
         out.put(&[0; 4]);
@@ -143,7 +143,7 @@ impl Superblock {
         out.put_u64(self.first_frame);
         out.put(&[0; 128]);
         out.put_u32(checksum(&out));
-        out.resize(usize::try_from(BLOCK).unwrap_or_default(), 0);
+        out.resize(BLOCK_LEN, 0);
         out
     }
 
@@ -200,7 +200,7 @@ impl Superblock {
 
     /// Reads one slot of a disk.
     pub fn read(disk: &dyn Disk, slot: Slot) -> io::Result<Result<Self, SlotError>> {
-        let mut block = vec![0; usize::try_from(BLOCK).unwrap_or_default()];
+        let mut block = vec![0; BLOCK_LEN];
         disk.read_at(slot.position(), &mut block)?;
         Ok(Self::decode(&block))
     }

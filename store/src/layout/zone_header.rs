@@ -7,7 +7,7 @@
 use super::checksum::checksum;
 use super::codec::{Field, Put, Reader, fields, width};
 use super::geometry::ZoneId;
-use crate::limits::BLOCK;
+use crate::limits::BLOCK_LEN;
 
 /// First bytes of a zone header.
 pub const MAGIC: [u8; 4] = *b"KZON";
@@ -72,7 +72,7 @@ impl ZoneHeader {
     /// The header's block.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(usize::try_from(BLOCK).unwrap_or_default());
+        let mut out = Vec::with_capacity(BLOCK_LEN);
         out.put(&MAGIC);
         out.put_u8(self.kind as u8);
         out.put(&[0; 3]);
@@ -82,7 +82,7 @@ impl ZoneHeader {
         out.put_u64(self.boot);
         out.put(&self.boot_salt);
         out.put_u32(checksum(&out));
-        out.resize(usize::try_from(BLOCK).unwrap_or_default(), 0);
+        out.resize(BLOCK_LEN, 0);
         out
     }
 

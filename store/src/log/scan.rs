@@ -18,16 +18,10 @@ use crate::disk::Disk;
 use crate::entry::State;
 use crate::layout::checksum::checksum;
 use crate::layout::geometry::{Geometry, Location};
-use crate::limits::BLOCK;
+use crate::limits::BLOCK32;
 use crate::manifest::edit::{ReplayPoint, ZoneInfo};
 
 const WINDOW: usize = 256 << 10;
-const BLOCK32: u32 = {
-    assert!(BLOCK <= 1 << 16);
-    #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
-    let block = BLOCK as u32;
-    block
-};
 
 /// Why the log cannot be replayed.
 #[derive(Debug, Error)]

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::edit::Edit;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len32, width};
-use crate::limits::BLOCK;
+use crate::limits::BLOCK_LEN;
 
 /// First bytes of a frame.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"KMAN");
@@ -77,11 +77,7 @@ pub fn encode(boot: u64, number: u64, edits: &[Edit], at: (&ZoneStamp, u32)) -> 
     let sum = stamp.checksum(offset, &[&out, &payload]);
     out.put_u32(sum);
     out.put(&payload);
-    out.resize(
-        out.len()
-            .next_multiple_of(usize::try_from(BLOCK).unwrap_or(1)),
-        0,
-    );
+    out.resize(out.len().next_multiple_of(BLOCK_LEN), 0);
     out
 }
 

@@ -17,14 +17,7 @@ use crate::disk::Disk;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, Location};
 use crate::layout::superblock::Superblock;
-use crate::limits::BLOCK;
-
-const FIRST: u32 = {
-    assert!(BLOCK <= 1 << 16);
-    #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
-    let first = BLOCK as u32;
-    first
-};
+use crate::limits::{BLOCK, BLOCK32};
 
 /// Where the next frame goes.
 #[derive(Debug, Clone)]
@@ -55,7 +48,7 @@ impl Journal {
             stamp,
             boot,
             zone_size: geometry.zone_size,
-            offset: FIRST,
+            offset: BLOCK32,
             number,
         }
     }
@@ -127,14 +120,14 @@ pub fn read(disk: &dyn Disk, superblock: &Superblock) -> Result<ReadBack, Manife
     };
     let first = Location {
         zone: zone.stamp.zone,
-        offset: FIRST,
+        offset: BLOCK32,
     };
-    if !superblock.geometry.holds(first, FIRST) {
+    if !superblock.geometry.holds(first, BLOCK32) {
         return Err(ManifestError::NoSuchZone(zone.stamp.zone.0));
     }
     let mut state = ManifestState::default();
     let mut number = superblock.first_frame;
-    let mut offset = FIRST;
+    let mut offset = BLOCK32;
     while let Some((header, bytes)) = zone.frame(offset)? {
         if header.boot != superblock.manifest_boot || header.number != number {
             break;
@@ -177,7 +170,7 @@ impl ZoneReader<'_> {
             zone: self.stamp.zone,
             offset,
         };
-        if !self.geometry.holds(location, FIRST) {
+        if !self.geometry.holds(location, BLOCK32) {
             return Ok(None);
         }
         let mut bytes = vec![0; frame::WIDTH];
@@ -207,7 +200,7 @@ impl ZoneReader<'_> {
             {
                 return Ok(true);
             }
-            offset = offset.saturating_add(FIRST);
+            offset = offset.saturating_add(BLOCK32);
         }
         Ok(false)
     }

@@ -16,7 +16,7 @@ use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, ZoneId};
 use crate::layout::superblock::{MAGIC, Slot, Superblock};
 use crate::layout::zone_header::ZoneKind;
-use crate::limits::{BLOCK, MIN_CAPACITY};
+use crate::limits::{BLOCK_LEN, BLOCK32, MIN_CAPACITY};
 use crate::manifest::edit::{Counters, Edit, ReplayPoint, ZoneInfo};
 use crate::manifest::state::{Contradiction, ManifestState};
 use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
@@ -66,7 +66,7 @@ pub enum Probe {
 pub fn probe(disk: &dyn Disk) -> io::Result<Probe> {
     let mut found = Probe::Blank;
     for slot in [Slot::First, Slot::Second] {
-        let mut block = vec![0; usize::try_from(BLOCK).unwrap_or_default()];
+        let mut block = vec![0; BLOCK_LEN];
         match disk.read_at(slot.position(), &mut block) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
             other => other?,
@@ -111,7 +111,7 @@ pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatErro
         next_run: 1,
         next_ordinal: 1,
     }))?;
-    let offset = u32::try_from(BLOCK).unwrap_or(u32::MAX);
+    let offset = BLOCK32;
     let replay = ReplayPoint {
         ordinal: 1,
         offset,

@@ -28,7 +28,7 @@ use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, ZoneId};
 use crate::layout::superblock::Superblock;
 use crate::layout::zone_header::ZoneKind;
-use crate::limits::BLOCK;
+use crate::limits::BLOCK32;
 use crate::log::scan::{Chain, Link, ScanError, Scanner, Values};
 use crate::manifest::edit::{Edit, ZoneInfo};
 use crate::manifest::journal::{self, ManifestError};
@@ -211,7 +211,7 @@ fn settle(
     chain: &Chain,
     manifest: ZoneId,
 ) -> Result<(), Contradiction> {
-    let first = u32::try_from(BLOCK).unwrap_or(u32::MAX);
+    let first = BLOCK32;
     for (place, info) in zones.iter().enumerate() {
         let last = chain.links.iter().rfind(|link| link.zone == place);
         let end = last.map(|link| link.start.offset.saturating_add(link.header.length));

@@ -15,7 +15,7 @@ use crate::effort::Effort;
 use crate::engine::shared::Shared;
 use crate::entry::State;
 use crate::index::merged::MergedCursor;
-use crate::limits::MERGE_FANOUT;
+use crate::limits::{MERGE_FANOUT, TOMBSTONE_SHARE};
 use crate::manifest::edit::Edit;
 use crate::manifest::state::ManifestState;
 use crate::run::{Admission, BlockReader, Run, RunId, RunMeta};
@@ -96,6 +96,15 @@ pub fn plan_all(runs: &[RunMeta], is_damaged: impl Fn(RunId) -> bool) -> Option<
         places: 0..runs.len(),
         level,
     })
+}
+
+/// Whether so many entries are tombstones that merging everything pays: what they delete takes
+/// space, and scans have to step over them.
+#[must_use]
+pub fn is_dense(runs: &[RunMeta]) -> bool {
+    let tombstones: u64 = runs.iter().map(|run| run.tombstones).sum();
+    let entries: u64 = runs.iter().map(|run| run.entries).sum();
+    tombstones > 0 && tombstones.saturating_mul(TOMBSTONE_SHARE) >= entries
 }
 
 impl Merge {

@@ -25,7 +25,7 @@ use crate::index::view::View;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};
 use crate::layout::zone_header::ZoneKind;
-use crate::limits::{BLOCK, RETRY_US, RUN_BLOCK_MAX};
+use crate::limits::{BLOCK32, RETRY_US, RUN_BLOCK_MAX};
 use crate::manifest::edit::{Edit, ZoneInfo};
 use crate::manifest::state::Contradiction;
 use crate::run::{Run, RunId, ZoneRoom};
@@ -62,12 +62,18 @@ enum After {
 
 enum Trouble {
     Job(JobError),
-    Manifest(Contradiction),
+    Manifest,
 }
 
 impl<E: Into<JobError>> From<E> for Trouble {
     fn from(error: E) -> Self {
         Self::Job(error.into())
+    }
+}
+
+impl From<Contradiction> for Trouble {
+    fn from(_: Contradiction) -> Self {
+        Self::Manifest
     }
 }
 
@@ -131,8 +137,9 @@ impl Upkeep {
                 }
                 return Step::Worked;
             }
-            // Memory and manifest disagree: nothing that is written now could be trusted.
-            Trouble::Job(JobError::Build(_)) | Trouble::Manifest(_) => {
+            Trouble::Job(JobError::Build(_)) | Trouble::Manifest => {
+                // Memory and manifest disagree: nothing that is written now could be trusted.
+                shared.distrust();
                 shared.progress().stuck = Some(io::ErrorKind::InvalidData);
             }
         }
@@ -184,12 +191,10 @@ impl Upkeep {
     /// Begins a change of the manifest; moves it to a fresh zone where its own is full.
     fn change(&mut self, edits: &[Edit], after: After, shared: &Shared) -> Result<Step, Trouble> {
         self.after = after;
-        if !self.ledger.begin(edits).map_err(Trouble::Manifest)? {
+        if !self.ledger.begin(edits)? {
             let stamp = self.fresh(shared).ok_or_else(no_zone)?;
             let fresh = FreshZone { stamp };
-            self.ledger
-                .move_to(fresh, &shared.geometry)
-                .map_err(Trouble::Manifest)?;
+            self.ledger.move_to(fresh, &shared.geometry)?;
         }
         Ok(Step::Worked)
     }
@@ -261,7 +266,7 @@ impl Upkeep {
                 progress.exhausted = false;
             }
             ZoneKind::Run | ZoneKind::Cold | ZoneKind::Manifest => {
-                let next = u32::try_from(BLOCK).unwrap_or(u32::MAX);
+                let next = BLOCK32;
                 let end = shared.geometry.zone_size;
                 self.spare.push(ZoneRoom {
                     stamp: info.stamp,
@@ -337,9 +342,9 @@ impl Upkeep {
     fn start_merge(&mut self, shared: &Shared) -> Result<(), Trouble> {
         let runs = &self.ledger.state.runs;
         let is_damaged = |run| self.damaged.contains(&run);
-        let full = shared.space.full.load(Ordering::Relaxed);
+        let wanted = shared.space.full.load(Ordering::Relaxed) || merge::is_dense(runs);
         let due = merge::plan(runs, is_damaged);
-        let due = due.or_else(|| full.then(|| merge::plan_all(runs, is_damaged)).flatten());
+        let due = due.or_else(|| wanted.then(|| merge::plan_all(runs, is_damaged)).flatten());
         let Some(plan) = due.filter(|plan| self.fits(plan, shared)) else {
             return Ok(());
         };
