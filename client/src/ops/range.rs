@@ -65,6 +65,31 @@ impl Range {
         Self::new(connection, &bounds)
     }
 
+    /// Only keys from this one on, if the range begins before it.
+    pub fn from(mut self, key: &[u8]) -> Self {
+        let before = match &self.start {
+            Bound::Included(start) | Bound::Excluded(start) => start.as_ref() < key,
+            Bound::Unbounded => true,
+        };
+        if before {
+            self.start = Bound::Included(Bytes::copy_from_slice(key));
+        }
+        self
+    }
+
+    /// Only keys before this one, if the range ends behind it.
+    pub fn until(mut self, key: &[u8]) -> Self {
+        let behind = match &self.end {
+            Bound::Included(end) => end.as_ref() >= key,
+            Bound::Excluded(end) => end.as_ref() > key,
+            Bound::Unbounded => true,
+        };
+        if behind {
+            self.end = Bound::Excluded(Bytes::copy_from_slice(key));
+        }
+        self
+    }
+
     /// From the greatest key to the smallest.
     pub fn reverse(mut self) -> Self {
         self.order = Order::Descending;

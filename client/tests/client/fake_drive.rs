@@ -120,17 +120,18 @@ impl FakeDrive {
         self.try_next().await.expect("the client hung up")
     }
 
+    /// Answers without a value.
     pub(crate) async fn answer(&mut self, asked: &Asked, status: Status, body: Body) {
-        self.answer_with(asked, status, body, b"").await;
+        self.respond(asked, (status, body), b"").await;
     }
 
-    pub(crate) async fn answer_with(
-        &mut self,
-        asked: &Asked,
-        status: Status,
-        body: Body,
-        value: &[u8],
-    ) {
+    /// Answers with SUCCESS and a value.
+    pub(crate) async fn answer_value(&mut self, asked: &Asked, body: Body, value: &[u8]) {
+        let status = StatusCode::SUCCESS.to_message();
+        self.respond(asked, (status, body), value).await;
+    }
+
+    async fn respond(&mut self, asked: &Asked, (status, body): (Status, Body), value: &[u8]) {
         let command = Command {
             header: Some(Header {
                 ack_sequence: asked.header().sequence,

@@ -7,10 +7,6 @@ use kinetic_proto::MessageType;
 
 use crate::fake_drive::connected;
 
-fn success() -> kinetic_client::schema::command::Status {
-    StatusCode::SUCCESS.to_message()
-}
-
 #[tokio::test]
 async fn the_hello_is_at_hand() {
     let (client, _drive) = connected(Config::default()).await;
@@ -84,9 +80,7 @@ async fn a_get_returns_value_and_metadata() {
             }),
             ..Body::default()
         };
-        drive
-            .answer_with(&asked, success(), body, b"the value")
-            .await;
+        drive.answer_value(&asked, body, b"the value").await;
     });
     let entry = entry.unwrap().unwrap();
     assert_eq!(entry.value, "the value");
@@ -138,7 +132,7 @@ async fn a_log_asks_for_its_types_and_a_name() {
             })),
             ..Body::default()
         };
-        drive.answer_with(&asked, success(), body, b"named").await;
+        drive.answer_value(&asked, body, b"named").await;
     });
     let log = log.unwrap();
     assert_eq!(log.parts.capacity.unwrap().portion_full, Some(0.5));

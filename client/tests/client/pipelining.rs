@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kinetic_client::Config;
 use kinetic_client::schema::command::{Body, KeyValue};
-use kinetic_client::{Config, StatusCode};
 use tokio::task::JoinSet;
 
 use crate::fake_drive::connected;
@@ -34,8 +34,7 @@ async fn answers_in_reverse_order_reach_those_who_asked() {
             }),
             ..Body::default()
         };
-        let status = StatusCode::SUCCESS.to_message();
-        drive.answer_with(asked, status, body, &key).await;
+        drive.answer_value(asked, body, &key).await;
     }
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
@@ -86,8 +85,7 @@ async fn megabytes_flow_both_ways_at_once_through_a_small_pipe() {
                     ..Body::default()
                 };
                 let value: &Bytes = &stored[&key];
-                let status = StatusCode::SUCCESS.to_message();
-                drive.answer_with(&asked, status, body, value).await;
+                drive.answer_value(&asked, body, value).await;
             } else {
                 stored.insert(key, asked.value.clone());
                 drive.succeed(&asked).await;

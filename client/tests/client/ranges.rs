@@ -170,6 +170,18 @@ async fn a_prefix_finds_its_keys_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_prefix_can_be_narrowed_and_never_widened() {
+    let (client, _serving) = holding(1000).await;
+    let found = client
+        .prefix("key/001")
+        .from(b"key/00150")
+        .until(b"key/00160");
+    assert_eq!(found.keys().collect().await.unwrap().len(), 10);
+    let found = client.prefix("key/001").from(b"a").until(b"z");
+    assert_eq!(found.keys().collect().await.unwrap().len(), 100);
+}
+
+#[tokio::test]
 async fn an_open_end_is_absent_on_the_wire_but_for_old_drives() {
     for (version, end) in [("4.0.1", None), ("3.0.7", Some(vec![0xff; 4096]))] {
         let (near, far) = tokio::io::duplex(64 << 10);
