@@ -54,7 +54,8 @@ pub struct Upkeep {
 enum After {
     Nothing,
     Allocated(Vec<ZoneInfo>),
-    Sealed,
+    /// The zone where a write failed is sealed, or free where it held nothing yet.
+    Sealed(Option<ZoneId>),
     Flushed,
     Merged,
     Freed(Vec<ZoneId>),
@@ -164,8 +165,9 @@ impl Upkeep {
         }
         let seal = shared.progress().seal;
         if let Some(seal) = seal {
+            let empty = seal.end == BLOCK32;
             let edits = self.seal_edits(seal.zone, seal.end);
-            return self.change(&edits, After::Sealed, shared);
+            return self.change(&edits, After::Sealed(empty.then_some(seal.zone)), shared);
         }
         if let Some(zones) = self.log_zones_due(shared) {
             return self.allocate(ZoneKind::Log, zones, shared);
@@ -298,6 +300,9 @@ impl Upkeep {
     }
 
     fn seal_edits(&self, zone: ZoneId, end: u32) -> Vec<Edit> {
+        if end == BLOCK32 {
+            return vec![Edit::Free(zone)];
+        }
         let info = self.ledger.state.zones.get(&zone);
         info.map(|info| {
             Edit::Zone(ZoneInfo {
@@ -438,7 +443,12 @@ impl Upkeep {
         match std::mem::replace(&mut self.after, After::Nothing) {
             After::Nothing => {}
             After::Allocated(infos) => self.headers = infos,
-            After::Sealed => shared.progress().seal = None,
+            After::Sealed(empty) => {
+                shared.progress().seal = None;
+                empty
+                    .into_iter()
+                    .for_each(|zone| self.space.condemn(zone, Vec::new()));
+            }
             After::Flushed => self.finish_flush(shared),
             After::Merged => self.finish_merge(shared),
             After::Freed(zones) => {
