@@ -1,2 +1,158 @@
-//! server
-fn main() {}
+//! `kineticd`: serves one disk until it is told to stop.
+//!
+//! Exit codes: 0 after a stop by signal, 1 when the drive could not be served or not be flushed,
+//! 2 for settings that make no sense. One sentence on stderr says what to do.
+
+mod args;
+
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use args::{Args, Greeting, Settings};
+use clap::Parser as _;
+use kinetic_server::image::{self, ImageError, Origin};
+use kinetic_server::{Server, StartError};
+use kinetic_store::{Options, Store};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let settings = match Args::parse().settle() {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("kineticd: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = start_log(settings.log.as_deref()) {
+        eprintln!("kineticd: the log filter is not understood: {error}");
+        return ExitCode::from(2);
+    }
+    match run(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kineticd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the drive was not served to a good end.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    /// There is no drive.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// There is no server.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The host refused a thread or a signal handler.
+    #[error("the host refused what a server needs: {0}")]
+    Host(#[from] io::Error),
+    /// The last writes are not on the disk.
+    #[error("the drive stopped, but its last writes may not be on the disk: see the log")]
+    NotFlushed,
+}
+
+fn start_log(filter: Option<&str>) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = match filter {
+        Some(filter) => EnvFilter::builder().parse(filter)?,
+        None => EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info")),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+        .init();
+    Ok(())
+}
+
+fn run(settings: Settings) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("kinetic-net")
+        .enable_all()
+        .build()?;
+    let (store, origin) =
+        image::open_or_create(&settings.image, settings.size, Options::default())?;
+    if let Origin::Created(size) = origin {
+        let path = settings.image.display();
+        tracing::info!(%path, %size, "created");
+    }
+    let threads = store.start_threads()?;
+    runtime.block_on(serve(store, &settings))?;
+    // The second signal is still heard here, on the runtime's own threads.
+    if !threads.stop() {
+        return Err(RunError::NotFlushed);
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(store: Store, settings: &Settings) -> Result<(), RunError> {
+    let mut signals = Signals::listen()?;
+    let server = Server::start(store, settings.config.clone()).await?;
+    let serial = &server.drive().device.names.serial_number;
+    tracing::info!(plain = %server.plain_addr(), serial, "serving");
+    greet(settings, server.plain_addr());
+    let name = signals.next().await;
+    tracing::info!(signal = name, "stopping; a second signal stops at once");
+    tokio::spawn(async move {
+        let name = signals.next().await;
+        eprintln!("kineticd: {name} again: stopped at once, unsynced writes may be lost");
+        std::process::exit(1);
+    });
+    server.stop().await;
+    Ok(())
+}
+
+/// Says on stdout where the drive is. Nobody need be listening.
+fn greet(settings: &Settings, plain: SocketAddr) {
+    let mut out = io::stdout().lock();
+    let _ = match settings.greeting {
+        Greeting::Json => writeln!(out, "{}", serde_json::json!({ "plain": plain })),
+        Greeting::Text => {
+            let image = settings.image.display();
+            let drive = reachable(plain);
+            writeln!(
+                out,
+                "The drive {image} listens on {plain}. Try:\n  \
+                 echo hello | kinetic --drive {drive} put greeting -"
+            )
+        }
+    };
+    let _ = out.flush();
+}
+
+/// The address by which this machine reaches itself.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The signals that stop a drive.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

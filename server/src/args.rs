@@ -1,0 +1,194 @@
+//! Flags of `kineticd` and the file that may stand in for them.
+//!
+//! Guarantee: a flag wins over the file, the file over the default; a name in the file that means
+//! nothing is refused, not ignored.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize};
+use kinetic_server::{Config, FactoryKeyReach};
+use serde::Deserialize;
+
+/// One disk as an Ethernet-addressable key-value drive.
+#[derive(Debug, Parser)]
+#[command(name = "kineticd", version)]
+pub(crate) struct Args {
+    /// Image file or block device; an image is created where there is nothing
+    image: PathBuf,
+    /// Size of an image that is created [default: 16GiB]
+    #[arg(long)]
+    size: Option<ImageSize>,
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:8123]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// TOML file with any of these settings, by the same names; flags win
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print one line of JSON with every bound address once the drive serves
+    #[arg(long)]
+    ready_json: bool,
+    /// Serve other machines although everybody knows the factory key
+    #[arg(long)]
+    insecure_factory: bool,
+    /// Key of identity 1 [default: asdfasdf]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "KINETIC_FACTORY_KEY",
+        hide_env_values = true
+    )]
+    factory_key: Option<String>,
+    /// What to log to stderr: error, warn, info, debug, trace, or filters as in RUST_LOG
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+}
+
+/// The settings of a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    size: Option<String>,
+    listen: Option<SocketAddr>,
+    ready_json: Option<bool>,
+    insecure_factory: Option<bool>,
+    factory_key: Option<String>,
+    log: Option<String>,
+    max_connections: Option<u32>,
+    write_stall_seconds: Option<u64>,
+    drain_seconds: Option<u64>,
+    read_threads: Option<usize>,
+}
+
+/// What is printed once the drive serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Greeting {
+    /// A few lines for people.
+    Text,
+    /// One line for programs.
+    Json,
+}
+
+/// All settings, from wherever they came.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) image: PathBuf,
+    pub(crate) size: ImageSize,
+    pub(crate) greeting: Greeting,
+    pub(crate) log: Option<String>,
+    pub(crate) config: Config,
+}
+
+/// Why the settings make no sense.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// The file cannot be read.
+    #[error("the configuration {} cannot be read: {source}", .path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The file is not understood.
+    #[error("the configuration {} is not understood: {source}", .path.display())]
+    Malformed {
+        path: PathBuf,
+        source: Box<toml::de::Error>,
+    },
+    /// The size in the file is none.
+    #[error("the configuration's size: {0}")]
+    Size(#[from] BadSize),
+}
+
+impl Args {
+    /// Merges flags, file and defaults.
+    pub(crate) fn settle(self) -> Result<Settings, SettingsError> {
+        let file = match &self.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        let size = match (self.size, file.size) {
+            (Some(size), _) => size,
+            (None, Some(text)) => text.parse()?,
+            (None, None) => DEFAULT_SIZE,
+        };
+        let mut config = Config::default();
+        if let Some(listen) = self.listen.or(file.listen) {
+            config.listen = listen;
+        }
+        if let Some(key) = self.factory_key.or(file.factory_key) {
+            config.factory_key = key.into_bytes();
+        }
+        if self.insecure_factory || file.insecure_factory == Some(true) {
+            config.factory_key_reach = FactoryKeyReach::Anywhere;
+        }
+        if let Some(count) = file.max_connections {
+            config.max_connections = count;
+        }
+        if let Some(seconds) = file.write_stall_seconds {
+            config.write_stall = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = file.drain_seconds {
+            config.drain = Duration::from_secs(seconds);
+        }
+        if let Some(count) = file.read_threads {
+            config.read_threads = count;
+        }
+        let json = self.ready_json || file.ready_json == Some(true);
+        Ok(Settings {
+            image: self.image,
+            size,
+            greeting: if json { Greeting::Json } else { Greeting::Text },
+            log: self.log.or(file.log),
+            config,
+        })
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|source| SettingsError::Malformed {
+            path: path.to_path_buf(),
+            source: Box::new(source),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settle(flags: &[&str], file: &str) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kineticd.toml");
+        fs::write(&path, file).unwrap();
+        let path = path.to_string_lossy().into_owned();
+        let head = ["kineticd", "drive.img", "--config", &path];
+        let all = head.iter().chain(flags);
+        Args::try_parse_from(all).unwrap().settle()
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file = "listen = '127.0.0.1:1'\nsize = '1GiB'\nmax-connections = 7\n";
+        let settings = settle(&["--listen", "127.0.0.1:2"], file).unwrap();
+        assert_eq!(settings.config.listen.port(), 2);
+        assert_eq!(settings.size, ImageSize(1 << 30));
+        assert_eq!(settings.config.max_connections, 7);
+        assert_eq!(settings.greeting, Greeting::Text);
+    }
+
+    #[test]
+    fn a_name_that_means_nothing_is_refused() {
+        let error = settle(&[], "lisen = '127.0.0.1:1'")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("lisen"), "{error}");
+    }
+}

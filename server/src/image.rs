@@ -1,0 +1,239 @@
+//! The disk of a drive: an image file that is created when there is none, or what is there.
+//!
+//! Guarantees: formats only a file that it created itself, and removes it again if that fails;
+//! anything that exists and is no drive is refused and left as it is.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use kinetic_store::disk::{DiskOpenError, FileDisk};
+use kinetic_store::{FormatError, FormatOptions, OpenError, Options, Probe, Store};
+use ring::rand::{SecureRandom, SystemRandom};
+use thiserror::Error;
+
+/// Size of a new image unless told otherwise, in bytes.
+pub const DEFAULT_SIZE: ImageSize = ImageSize(16 << 30);
+
+/// Why there is no drive at a path.
+#[derive(Debug, Error)]
+pub enum ImageError {
+    /// The disk cannot be opened.
+    #[error(transparent)]
+    Disk(#[from] DiskOpenError),
+    /// The disk cannot be read.
+    #[error("{} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the host reported.
+        source: io::Error,
+    },
+    /// It is something else.
+    #[error(
+        "{} exists and is not a drive; it was left as it is. Name another image, or, if its \
+         content may be lost, make it a drive: kinetic drive format --force {}",
+        .path.display(), .path.display()
+    )]
+    NotADrive {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// A new image could not be formatted.
+    #[error("{} cannot become a drive: {source}", .path.display())]
+    Format {
+        /// The path as it was given.
+        path: PathBuf,
+        /// Why.
+        source: FormatError,
+    },
+    /// It is a drive that cannot be opened.
+    #[error("the drive {} cannot be opened: {source}", .path.display())]
+    Open {
+        /// The path as it was given.
+        path: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// The host gave no random bytes.
+    #[error("the host gives no random bytes")]
+    NoRandomness,
+}
+
+/// Whether the drive was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was.
+    Existing,
+    /// It was created, with this many bytes.
+    Created(ImageSize),
+}
+
+/// Opens the drive at a path, creating an image of this size where there is nothing.
+pub fn open_or_create(
+    path: &Path,
+    size: ImageSize,
+    options: Options,
+) -> Result<(Store, Origin), ImageError> {
+    let (disk, origin) = match FileDisk::open(path) {
+        Ok(disk) => {
+            must_be_drive(&disk, path)?;
+            (disk, Origin::Existing)
+        }
+        Err(DiskOpenError::NotFound { .. }) => (create(path, size)?, Origin::Created(size)),
+        Err(error) => return Err(error.into()),
+    };
+    let opened = Store::open(Arc::new(disk), options, random()?);
+    let store = opened.map_err(|source| {
+        let path = path.to_path_buf();
+        ImageError::Open { path, source }
+    })?;
+    Ok((store, origin))
+}
+
+fn must_be_drive(disk: &FileDisk, path: &Path) -> Result<(), ImageError> {
+    let path = path.to_path_buf();
+    match kinetic_store::probe(disk) {
+        Ok(Probe::Drive) => Ok(()),
+        Ok(Probe::Blank | Probe::Foreign) => Err(ImageError::NotADrive { path }),
+        Err(source) => Err(ImageError::Unreadable { path, source }),
+    }
+}
+
+fn create(path: &Path, size: ImageSize) -> Result<FileDisk, ImageError> {
+    let options = FormatOptions {
+        uuid: random()?,
+        entropy: random()?,
+        zone_size: None,
+    };
+    let disk = FileDisk::create_new(path, size.0)?;
+    match kinetic_store::format(&disk, &options) {
+        Ok(()) => Ok(disk),
+        Err(source) => {
+            // The file is ours and no drive; what is told is why, not that it stayed.
+            let _ = fs::remove_file(path);
+            let path = path.to_path_buf();
+            Err(ImageError::Format { path, source })
+        }
+    }
+}
+
+/// Random bytes of the host.
+fn random<const COUNT: usize>() -> Result<[u8; COUNT], ImageError> {
+    let mut bytes = [0; COUNT];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_unspecified| ImageError::NoRandomness)?;
+    Ok(bytes)
+}
+
+/// A size in bytes, written as `16GiB`, `500MB` or a plain number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSize(pub u64);
+
+/// A text that is no size.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` is not a size: write a number with KiB, MiB, GiB, TiB, KB, MB, GB or TB")]
+pub struct BadSize(String);
+
+const UNITS: [(&str, u64); 13] = [
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("tib", 1 << 40),
+    ("kb", 1_000),
+    ("mb", 1_000_000),
+    ("gb", 1_000_000_000),
+    ("tb", 1_000_000_000_000),
+    ("k", 1 << 10),
+    ("m", 1 << 20),
+    ("g", 1 << 30),
+    ("t", 1 << 40),
+    ("b", 1),
+];
+
+impl FromStr for ImageSize {
+    type Err = BadSize;
+
+    fn from_str(text: &str) -> Result<Self, BadSize> {
+        let lower = text.trim().to_ascii_lowercase();
+        let unit = UNITS.iter().find(|(name, _)| lower.ends_with(name));
+        let (number, factor) = match unit {
+            Some((name, factor)) => (lower.trim_end_matches(name), *factor),
+            None => (lower.as_str(), 1),
+        };
+        let bytes = number.trim().parse::<u64>().ok();
+        let bytes = bytes.and_then(|number| number.checked_mul(factor));
+        bytes.map(Self).ok_or_else(|| BadSize(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for ImageSize {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let binary = UNITS.iter().take(4).rev();
+        for ((_, factor), name) in binary.zip(["TiB", "GiB", "MiB", "KiB"]) {
+            if self.0 >= *factor && self.0.is_multiple_of(*factor) {
+                return write!(out, "{} {name}", self.0 / factor);
+            }
+        }
+        write!(out, "{} bytes", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let size = |text: &str| text.parse::<ImageSize>().map(|size| size.0);
+        assert_eq!(size("16GiB"), Ok(16 << 30));
+        assert_eq!(size("500 MB"), Ok(500_000_000));
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("2g"), Ok(2 << 30));
+        assert!(size("lots").is_err() && size("").is_err() && size("-1").is_err());
+        assert!(size("99999999999TiB").is_err());
+        assert_eq!(ImageSize(16 << 30).to_string(), "16 GiB");
+    }
+
+    #[test]
+    fn a_new_image_is_a_drive_and_is_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("drive.img");
+        let size = ImageSize(256 << 20);
+        let open = || open_or_create(&path, size, Options::default());
+        let (store, origin) = open().unwrap();
+        assert_eq!(origin, Origin::Created(size));
+        let busy = open().unwrap_err().to_string();
+        assert!(busy.contains("in use"), "{busy}");
+        let uuid = store.status().uuid;
+        drop(store);
+        let (store, origin) = open().unwrap();
+        assert_eq!((store.status().uuid, origin), (uuid, Origin::Existing));
+    }
+
+    #[test]
+    fn what_is_no_drive_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for content in [vec![b'x'; 1 << 20], vec![0; 1 << 20], Vec::new()] {
+            let path = folder.path().join("notes.txt");
+            fs::write(&path, &content).unwrap();
+            let size = ImageSize(256 << 20);
+            let refused = open_or_create(&path, size, Options::default()).unwrap_err();
+            let text = refused.to_string();
+            assert!(text.contains("kinetic drive format --force"), "{text}");
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_formatted_is_not_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small.img");
+        let refused = open_or_create(&path, ImageSize(1 << 20), Options::default());
+        assert!(matches!(refused, Err(ImageError::Format { .. })));
+        assert!(!path.exists());
+    }
+}

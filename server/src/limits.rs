@@ -1,0 +1,99 @@
+//! Every bound of the server, with its unit.
+//!
+//! Guarantee: relations between bounds are asserted at compile time. Bounds that clients see (key,
+//! value, connections) are the protocol's and live in `kinetic_proto::limits`; those of the disk
+//! in `kinetic_store::limits`.
+
+use kinetic_proto::limits::{MAX_MESSAGE_SIZE, MAX_VALUE_SIZE};
+
+/// Bytes that a connection asks the socket for at once when it does not know of more.
+pub const READ_BYTES: usize = 128 << 10;
+
+/// Bytes of answers that one connection may hold unsent. Beyond it nothing is executed until some
+/// are sent; requests are still read, up to [`BACKLOG_BYTES`].
+pub const UNSENT_BYTES: usize = 4 << 20;
+
+/// Bytes of requests that one connection may hold unexecuted. Beyond it nothing is read: the
+/// peer's TCP window fills, and that is the back-pressure.
+pub const BACKLOG_BYTES: usize = 32 << 20;
+
+/// Bytes of requests that a connection may hold even when the drive holds [`BUFFERED_BYTES`].
+pub const BACKLOG_FLOOR_BYTES: usize = 256 << 10;
+
+/// Bytes of requests and answers that all connections together may hold before each falls back to
+/// [`BACKLOG_FLOOR_BYTES`].
+pub const BUFFERED_BYTES: u64 = 256 << 20;
+
+/// Bytes that a queued request counts at least: what it costs to remember it.
+pub const REQUEST_COST_BYTES: usize = 128;
+
+/// Writes of one connection that may wait for the disk.
+pub const PENDING_WRITES: usize = 16 << 10;
+
+/// Reads of one connection that may wait for the disk.
+pub const PENDING_DISK_READS: usize = 16;
+
+/// Threads that read the disk for requests whose answer is not in memory.
+pub const DISK_READ_THREADS: usize = 8;
+
+/// Reads that may wait for one of those threads.
+pub const DISK_READ_QUEUE: usize = 1024;
+
+/// Requests that a connection executes before it looks at its socket again.
+pub const TURN_REQUESTS: usize = 256;
+
+/// Bytes of answers after which a connection looks at its socket again.
+pub const TURN_ANSWER_BYTES: usize = 1 << 20;
+
+/// Values up to this many bytes are copied behind their message; larger ones are sent from where
+/// they lie.
+pub const COPIED_VALUE_BYTES: usize = 1 << 10;
+
+/// Parts of one vectored write; the kernel takes 1,024 at most.
+pub const WRITE_PARTS: usize = 256;
+
+/// Milliseconds after which a request is tried again that found a queue full.
+pub const RETRY_MS: u64 = 1;
+
+/// Seconds that a peer may take no byte of what is sent to it.
+pub const WRITE_STALL_SECONDS: u64 = 300;
+
+/// Milliseconds that a closing connection waits for the peer to take its last answer.
+pub const LINGER_MS: u64 = 2_000;
+
+/// Bytes that a closing connection reads and throws away, so that the peer gets the last answer.
+pub const LINGER_BYTES: usize = 64 << 20;
+
+/// Seconds that a stopping server gives its connections.
+pub const DRAIN_SECONDS: u64 = 10;
+
+/// Seconds between two looks at load and temperature of the host.
+pub const SAMPLE_SECONDS: u64 = 5;
+
+/// Milliseconds that accepting pauses when the host has no descriptor left.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
+
+/// Lines that the log of messages holds.
+pub const MESSAGE_LINES: usize = 256;
+
+/// Bytes of one line of that log; the rest is cut.
+pub const MESSAGE_LINE_BYTES: usize = 256;
+
+/// Types that one GETLOG may ask for, repetitions included.
+pub const LOG_TYPES: usize = 64;
+
+/// Keys that a range reads from the store at once.
+pub const RANGE_PAGE: usize = 200;
+
+/// Pages that a range reads before it moves to a thread that may take its time.
+pub const RANGE_PAGES_INLINE: usize = 4;
+
+/// Times that GETNEXT and GETPREVIOUS look again when the key they found has just gone.
+pub const NEIGHBOUR_TRIES: usize = 64;
+
+const _: () = assert!(BACKLOG_FLOOR_BYTES <= BACKLOG_BYTES);
+const _: () = assert!(READ_BYTES <= BACKLOG_FLOOR_BYTES);
+const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
+const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);
+const _: () = assert!(MESSAGE_LINES * (MESSAGE_LINE_BYTES + 1) < MAX_MESSAGE_SIZE as usize);
+const _: () = assert!(COPIED_VALUE_BYTES <= MAX_VALUE_SIZE as usize);

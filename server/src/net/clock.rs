@@ -1,0 +1,39 @@
+//! The host's clocks, for the parts of the server that run against real sockets.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// A steady clock that starts at 0.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    /// Starts now.
+    pub(crate) fn start() -> Self {
+        Self { origin: now() }
+    }
+
+    /// Microseconds since the start.
+    pub(crate) fn now_us(self) -> u64 {
+        let passed = now().saturating_duration_since(self.origin);
+        u64::try_from(passed.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Milliseconds since 1970: where connection ids start, so that they differ between two runs.
+pub(crate) fn epoch_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "names the run, decides nothing")]
+    let now = SystemTime::now();
+    let passed = now.duration_since(SystemTime::UNIX_EPOCH);
+    let passed = passed.unwrap_or(Duration::from_millis(1)).as_millis();
+    i64::try_from(passed).unwrap_or(1)
+}
+
+fn now() -> Instant {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "real sockets run on the host's clock"
+    )]
+    Instant::now()
+}

@@ -1,0 +1,313 @@
+//! One connection: a loop that sends, hears, reads and executes, in one task.
+//!
+//! Guarantees: it never waits for one of these while another could go on, so a peer that writes
+//! without reading does not stop it until the bounds in `limits` are reached, and nothing here
+//! blocks another connection. All requests of one read are executed before their answers leave.
+//! A connection ends with what was complete answered.
+//! Not here: what requests do (`executor`), and sockets' options (`server`).
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use kinetic_proto::FrameError;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Sleep, sleep, timeout};
+
+use super::clock::Clock;
+use super::executor::{Executor, Flow};
+use super::inbox::{Known, News};
+use super::intake::Intake;
+use super::registry::Entry;
+use crate::limits::{LINGER_BYTES, LINGER_MS, RETRY_MS, TURN_ANSWER_BYTES, TURN_REQUESTS};
+use crate::session::unsolicited::Farewell;
+
+/// One connection.
+pub(crate) struct Connection<S> {
+    pub(crate) stream: S,
+    pub(crate) peer: SocketAddr,
+    pub(crate) executor: Executor,
+    pub(crate) entry: Entry,
+    pub(crate) clock: Clock,
+    pub(crate) write_stall: Duration,
+}
+
+/// What the loop keeps beside the connection's parts.
+struct Life<S> {
+    connection: Connection<S>,
+    intake: Intake,
+    known: Known,
+    blocked: Blocked,
+    ending: Option<Ending>,
+    retry: Option<Pin<Box<Sleep>>>,
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why the next request is not executed.
+#[derive(Debug, PartialEq, Eq)]
+enum Blocked {
+    /// It can be.
+    No,
+    /// Something must be done first, and the inbox will say so.
+    UntilNews,
+    /// A queue was full.
+    UntilRetry,
+}
+
+/// How a connection ends, once all that came is answered.
+#[derive(Debug)]
+enum Ending {
+    /// The peer has closed, or is none of ours: nothing is left to say.
+    Quiet,
+    /// With a last word.
+    Say(Farewell),
+    /// The last word is in the outbox.
+    Said,
+}
+
+/// What the loop wakes for.
+#[derive(Debug)]
+enum Event {
+    /// Requests can be executed.
+    Run,
+    /// Bytes came.
+    Read,
+    /// The peer will send no more.
+    End,
+    /// The server stops and all that came has been read.
+    Drained,
+    /// The inbox has something.
+    News(News),
+    /// Time to try again.
+    Retry,
+    /// The peer takes nothing.
+    Stalled,
+    /// The socket is of no use any more.
+    Broken(io::Error),
+    /// All is said.
+    Finished,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Serves it to its end.
+    pub(crate) async fn serve(self) {
+        let peer = self.peer;
+        let mut life = Life {
+            connection: self,
+            intake: Intake::default(),
+            known: Known::Running,
+            blocked: Blocked::No,
+            ending: None,
+            retry: None,
+            stall: None,
+        };
+        tracing::debug!(%peer, "connected");
+        loop {
+            let event = poll_fn(|context| life.poll(context)).await;
+            match event {
+                Event::Run => {
+                    life.turn();
+                    tokio::task::yield_now().await;
+                }
+                Event::Read => {
+                    if let Err(error) = life.intake.decode() {
+                        life.fault(error);
+                    }
+                    life.turn();
+                }
+                Event::End => life.end(),
+                Event::Drained => life.ending = Some(Ending::Say(Farewell::Stopping)),
+                Event::News(News::Stopping) => life.known = Known::Stopping,
+                Event::News(News::Done) | Event::Retry => {
+                    life.blocked = Blocked::No;
+                    life.retry = None;
+                    life.turn();
+                }
+                Event::Stalled => {
+                    tracing::warn!(%peer, "closed: it took no byte for too long");
+                    return;
+                }
+                Event::Broken(error) => {
+                    tracing::debug!(%peer, %error, "connection lost");
+                    return;
+                }
+                Event::Finished => break,
+            }
+        }
+        life.close().await;
+        tracing::debug!(%peer, "closed");
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
+    /// Sends what waits, then looks for something to do.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if let Err(error) = self.send(context) {
+            return Poll::Ready(Event::Broken(error));
+        }
+        if self.is_finished() {
+            return Poll::Ready(Event::Finished);
+        }
+        if self.is_runnable() {
+            return Poll::Ready(Event::Run);
+        }
+        let inbox = self.connection.executor.inbox();
+        if let Poll::Ready(news) = inbox.poll(context, &self.known) {
+            return Poll::Ready(Event::News(news));
+        }
+        if self.ending.is_none() && self.intake.may_grow(self.connection.entry.room()) {
+            match self.intake.poll_read(&mut self.connection.stream, context) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Event::End),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Event::Read),
+                Poll::Ready(Err(error)) => return Poll::Ready(Event::Broken(error)),
+                Poll::Pending if self.known == Known::Stopping => {
+                    return Poll::Ready(Event::Drained);
+                }
+                Poll::Pending => {}
+            }
+        }
+        self.poll_timers(context)
+    }
+
+    fn send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let Connection {
+            stream, executor, ..
+        } = &mut self.connection;
+        while !executor.outbox.is_empty() {
+            match executor.outbox.poll_write(stream, context) {
+                Poll::Ready(written) => {
+                    written?;
+                    self.stall = None;
+                }
+                Poll::Pending => {
+                    let limit = self.connection.write_stall;
+                    self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_timers(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if self.blocked == Blocked::UntilRetry {
+            let pause = Duration::from_millis(RETRY_MS);
+            let retry = self.retry.get_or_insert_with(|| Box::pin(sleep(pause)));
+            if retry.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Event::Retry);
+            }
+        }
+        if let Some(stall) = &mut self.stall
+            && stall.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Event::Stalled);
+        }
+        if self.connection.executor.is_idle() {
+            self.connection.executor.outbox.shrink();
+        }
+        Poll::Pending
+    }
+
+    /// Whether a request, or what was held of one, can be executed now.
+    fn is_runnable(&self) -> bool {
+        let executor = &self.connection.executor;
+        self.blocked == Blocked::No
+            && executor.has_room()
+            && (self.intake.is_waiting() || executor.is_holding())
+    }
+
+    /// Executes what waits, as far as one turn goes.
+    fn turn(&mut self) {
+        let Connection {
+            executor,
+            clock,
+            entry,
+            ..
+        } = &mut self.connection;
+        executor.collect();
+        let now_us = clock.now_us();
+        let enough = executor.outbox.bytes() + TURN_ANSWER_BYTES;
+        let mut flow = executor.resume();
+        for _ in 0..TURN_REQUESTS {
+            if flow != Flow::Go || !executor.has_room() || executor.outbox.bytes() >= enough {
+                break;
+            }
+            let Some(frame) = self.intake.next() else {
+                break;
+            };
+            flow = executor.execute(&frame, now_us);
+        }
+        executor.kick();
+        executor.collect();
+        executor.count();
+        entry.set_buffered(self.intake.bytes() + executor.outbox.bytes());
+        match flow {
+            Flow::Go => {}
+            Flow::Wait => self.blocked = Blocked::UntilNews,
+            Flow::Retry => self.blocked = Blocked::UntilRetry,
+            Flow::HangUp(farewell) => {
+                let peer = self.connection.peer;
+                tracing::warn!(%peer, reason = %farewell, "hanging up");
+                self.intake.clear();
+                self.ending = Some(Ending::Say(farewell));
+            }
+        }
+    }
+
+    /// The peer sends no more: answer what is complete.
+    fn end(&mut self) {
+        if let Err(error) = self.intake.finish() {
+            let peer = self.connection.peer;
+            tracing::debug!(%peer, %error, "the peer closed within a frame");
+        }
+        self.ending = Some(Ending::Quiet);
+    }
+
+    /// What follows cannot be cut into frames.
+    fn fault(&mut self, error: FrameError) {
+        let peer = self.connection.peer;
+        if error.is_tls_hello() {
+            tracing::warn!(%peer, "closed: it speaks TLS, and this is the plain port");
+            self.ending = Some(Ending::Quiet);
+        } else {
+            tracing::warn!(%peer, reason = %error, "hanging up");
+            self.ending = Some(Ending::Say(Farewell::Frame(error)));
+        }
+    }
+
+    /// Whether all is answered and sent, the last word included.
+    fn is_finished(&mut self) -> bool {
+        let executor = &mut self.connection.executor;
+        if self.ending.is_none() || self.intake.is_waiting() || !executor.is_idle() {
+            return false;
+        }
+        if let Some(Ending::Say(farewell)) = &self.ending {
+            executor.hang_up(farewell);
+            self.ending = Some(Ending::Said);
+        }
+        executor.outbox.is_empty()
+    }
+
+    /// Closes so that the peer gets the last word: closing a socket with unread bytes in it would
+    /// reset the connection and take back what was sent.
+    async fn close(self) {
+        let mut stream = self.connection.stream;
+        let said = matches!(self.ending, Some(Ending::Said));
+        let linger = async move {
+            stream.shutdown().await?;
+            let (mut scrap, mut thrown_away) = (vec![0; 16 << 10], 0);
+            while said && thrown_away < LINGER_BYTES {
+                match stream.read(&mut scrap).await? {
+                    0 => break,
+                    count => thrown_away += count,
+                }
+            }
+            io::Result::Ok(())
+        };
+        // Whatever happens now, the connection is over.
+        let _ = timeout(Duration::from_millis(LINGER_MS), linger).await;
+    }
+}

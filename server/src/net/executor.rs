@@ -1,0 +1,294 @@
+//! Doing what a session says: commits to the store's queue, reads here or on the disk readers.
+//!
+//! Guarantees: the writes of a connection are queued in the order in which they came; a read waits
+//! until the connection's last queued write is published; what finds a queue full is held and
+//! tried again, and nothing after it is started. Answers may come in another order than requests.
+//! Not here: the socket (`connection`).
+
+use std::sync::Arc;
+
+use kinetic_proto::Frame;
+use kinetic_proto::limits::MAX_VALUE_SIZE;
+use kinetic_store::{Commit, Effort, SubmitError, Ticket};
+
+use super::clock::Clock;
+use super::inbox::{Done, Inbox, PUBLISHED, completion};
+use super::outbox::Outbox;
+use super::pending::{Pending, Waiting};
+use super::readers::{Job, Readers};
+use crate::device::statistics::Tally;
+use crate::limits::{PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
+use crate::ops::status::of_commit;
+use crate::ops::{Answer, NotCached, Read, Write, answers_with_entry};
+use crate::session::reply::Route;
+use crate::session::unsolicited::Farewell;
+use crate::session::{Drive, Session, Step};
+
+/// One connection's requests in execution.
+pub(crate) struct Executor {
+    drive: Arc<Drive>,
+    readers: Readers,
+    inbox: Arc<Inbox>,
+    clock: Clock,
+    session: Session,
+    pub(crate) outbox: Outbox,
+    pending: Pending,
+    disk_reads: usize,
+    last_write: Option<Ticket>,
+    unkicked: bool,
+    publish_asked: bool,
+    held: Option<Held>,
+    tally: Tally,
+    done: Vec<Done>,
+}
+
+/// What could not be started yet.
+enum Held {
+    /// The store's queue is full.
+    Write(Box<Commit>),
+    /// A write before it is not published yet, or there is no room among the disk readers.
+    Read(Route, Read),
+}
+
+/// Whether a connection may go on with its next request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// It may.
+    Go,
+    /// It must wait for its inbox.
+    Wait,
+    /// It must try again soon.
+    Retry,
+    /// It is over.
+    HangUp(Farewell),
+}
+
+impl Executor {
+    /// Nothing in execution yet; the hello is in the outbox.
+    pub(crate) fn new(drive: Arc<Drive>, readers: Readers, clock: Clock, session: Session) -> Self {
+        let mut outbox = Outbox::default();
+        let id = session.connection_id();
+        outbox.append(|out| crate::session::unsolicited::encode_hello(&drive.device, id, out));
+        Self {
+            drive,
+            readers,
+            inbox: Arc::default(),
+            clock,
+            session,
+            outbox,
+            pending: Pending::default(),
+            disk_reads: 0,
+            last_write: None,
+            unkicked: false,
+            publish_asked: false,
+            held: None,
+            tally: Tally::default(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Where it hears of what is done.
+    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// Whether no answer is outstanding.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pending.len() == 0 && self.held.is_none()
+    }
+
+    /// Whether a request was begun and could not be started.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Whether bytes that are unsent, or that disk reads will bring, leave room for more.
+    pub(crate) fn has_room(&self) -> bool {
+        let expected = self.disk_reads * MAX_VALUE_SIZE as usize;
+        self.outbox.bytes() < UNSENT_BYTES
+            && self.outbox.bytes() + expected < UNSENT_BYTES + EXPECTED_BYTES
+            && self.pending.len() < PENDING_WRITES
+    }
+
+    /// Starts what was held back, if anything was.
+    pub(crate) fn resume(&mut self) -> Flow {
+        match self.held.take() {
+            None => Flow::Go,
+            Some(Held::Write(commit)) => self.submit(*commit),
+            Some(Held::Read(route, read)) => self.read(route, read),
+        }
+    }
+
+    /// Starts a request.
+    pub(crate) fn execute(&mut self, frame: &Frame, now_us: u64) -> Flow {
+        match self.session.receive(&self.drive, frame, now_us) {
+            Step::Answer(route, answer) => {
+                let value_bytes = frame.value.length() as u64 + answer.value.len() as u64;
+                self.answer(&Waiting { route, value_bytes }, answer, now_us);
+                Flow::Go
+            }
+            Step::Write(
+                route,
+                Write {
+                    mutations,
+                    durability,
+                },
+            ) => {
+                let value_bytes = frame.value.length() as u64;
+                let token = self.pending.insert(Waiting { route, value_bytes });
+                let completion = completion(&self.inbox);
+                self.submit(Commit {
+                    mutations,
+                    durability,
+                    token,
+                    completion,
+                })
+            }
+            Step::Read(route, read) => self.read(route, read),
+            Step::HangUp(farewell) => Flow::HangUp(farewell),
+        }
+    }
+
+    fn submit(&mut self, commit: Commit) -> Flow {
+        match self.drive.device.store.submit(commit) {
+            Ok(ticket) => {
+                self.last_write = Some(ticket);
+                self.unkicked = true;
+                Flow::Go
+            }
+            Err(SubmitError::Busy(commit)) => {
+                self.kick();
+                self.held = Some(Held::Write(commit));
+                Flow::Retry
+            }
+            Err(SubmitError::Closed(commit)) => {
+                let failure = kinetic_store::CommitFailure::Closed;
+                let error = kinetic_store::CommitError { index: 0, failure };
+                self.inbox.put(Done::Commit(commit.token, Err(error)));
+                Flow::Go
+            }
+        }
+    }
+
+    fn read(&mut self, route: Route, read: Read) -> Flow {
+        if !self.writes_are_visible() {
+            self.held = Some(Held::Read(route, read));
+            return Flow::Wait;
+        }
+        match read.run(&self.drive.device, Effort::Cached) {
+            Ok(answer) => {
+                let (now_us, value_bytes) = (route.arrived_us, answer.value.len() as u64);
+                self.answer(&Waiting { route, value_bytes }, answer, now_us);
+                Flow::Go
+            }
+            Err(NotCached) if self.disk_reads >= PENDING_DISK_READS => {
+                self.held = Some(Held::Read(route, read));
+                Flow::Wait
+            }
+            Err(NotCached) => {
+                let kept = route.clone();
+                let token = self.pending.insert(Waiting {
+                    route,
+                    value_bytes: 0,
+                });
+                let inbox = Arc::clone(&self.inbox);
+                match self.readers.submit(Job { read, token, inbox }) {
+                    Ok(()) => {
+                        self.disk_reads += 1;
+                        Flow::Go
+                    }
+                    Err(Job { read, .. }) => {
+                        self.pending.remove(token);
+                        self.held = Some(Held::Read(kept, read));
+                        Flow::Retry
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a read now sees all earlier writes of this connection; if not, the inbox will tell.
+    fn writes_are_visible(&mut self) -> bool {
+        let Some(ticket) = self.last_write else {
+            return true;
+        };
+        self.kick();
+        let store = &self.drive.device.store;
+        if store.is_published(ticket) {
+            self.last_write = None;
+            return true;
+        }
+        if !self.publish_asked {
+            self.publish_asked = true;
+            store.when_published(ticket, PUBLISHED, completion(&self.inbox));
+        }
+        false
+    }
+
+    /// Gets queued writes under way.
+    pub(crate) fn kick(&mut self) {
+        if self.unkicked {
+            self.unkicked = false;
+            self.drive.device.store.kick();
+        }
+    }
+
+    /// Answers what is done since the last time. Whether anything was.
+    pub(crate) fn collect(&mut self) -> bool {
+        let mut done = std::mem::take(&mut self.done);
+        self.inbox.take(&mut done);
+        let any = !done.is_empty();
+        if any {
+            let now_us = self.clock.now_us();
+            for one in done.drain(..) {
+                self.finish(one, now_us);
+            }
+        }
+        self.done = done;
+        any
+    }
+
+    fn finish(&mut self, done: Done, now_us: u64) {
+        match done {
+            Done::Commit(PUBLISHED, _) => self.publish_asked = false,
+            Done::Commit(token, outcome) => {
+                let Some(waiting) = self.pending.remove(token) else {
+                    return;
+                };
+                let answer = match outcome {
+                    Ok(()) => Answer::success(),
+                    Err(error) => Answer::of(of_commit(error.failure)),
+                };
+                let entry = answers_with_entry(waiting.route.request);
+                let answer = if entry { answer.with_entry() } else { answer };
+                self.answer(&waiting, answer, now_us);
+            }
+            Done::Read(token, answer) => {
+                self.disk_reads = self.disk_reads.saturating_sub(1);
+                if let Some(mut waiting) = self.pending.remove(token) {
+                    waiting.value_bytes = answer.value.len() as u64;
+                    self.answer(&waiting, answer, now_us);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, to: &Waiting, answer: Answer, now_us: u64) {
+        let latency = now_us.saturating_sub(to.route.arrived_us);
+        self.tally.count(to.route.request, to.value_bytes, latency);
+        self.outbox.answer(&to.route, answer);
+    }
+
+    /// Adds what was counted to the drive's counters.
+    pub(crate) fn count(&mut self) {
+        self.drive.device.statistics.add(&mut self.tally);
+    }
+
+    /// Says goodbye.
+    pub(crate) fn hang_up(&mut self, farewell: &Farewell) {
+        self.outbox.append(|out| farewell.encode(out));
+    }
+}
+
+/// Bytes that disk reads may be about to bring beside what is unsent.
+const EXPECTED_BYTES: usize = PENDING_DISK_READS * MAX_VALUE_SIZE as usize;

@@ -1,0 +1,71 @@
+//! Threads that read the disk for requests whose answer is not in memory.
+//!
+//! Guarantees: the queue is bounded, and a full one refuses at once; the threads end when the last
+//! handle is dropped.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use kinetic_proto::StatusCode;
+use kinetic_store::Effort;
+
+use super::inbox::{Done, Inbox};
+use crate::limits::DISK_READ_QUEUE;
+use crate::ops::{Answer, NotCached, Read};
+use crate::session::Drive;
+
+/// A read that must wait for the disk.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// What to read.
+    pub(crate) read: Read,
+    /// Handed back with the answer.
+    pub(crate) token: u64,
+    /// Whom to tell.
+    pub(crate) inbox: Arc<Inbox>,
+}
+
+/// The way to the threads.
+#[derive(Debug, Clone)]
+pub(crate) struct Readers {
+    jobs: Sender<Job>,
+}
+
+impl Readers {
+    /// Starts them.
+    pub(crate) fn start(
+        drive: &Arc<Drive>,
+        count: usize,
+    ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
+        let (jobs, queue) = bounded(DISK_READ_QUEUE);
+        let mut handles = Vec::new();
+        for _ in 0..count.max(1) {
+            let (drive, queue) = (Arc::clone(drive), queue.clone());
+            let thread = std::thread::Builder::new().name("kinetic-read".to_owned());
+            handles.push(thread.spawn(move || work(&drive, &queue))?);
+        }
+        Ok((Self { jobs }, handles))
+    }
+
+    /// Queues a read, or gives it back when the queue is full.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
+        self.jobs.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
+        })
+    }
+}
+
+fn work(drive: &Drive, queue: &Receiver<Job>) {
+    for Job { read, token, inbox } in queue {
+        let answer = match read.run(&drive.device, Effort::Disk) {
+            Ok(answer) => answer,
+            Err(NotCached) => {
+                let text = "the disk was not read although there was time for it";
+                Answer::of(StatusCode::INTERNAL_ERROR.with_text(text))
+            }
+        };
+        inbox.put(Done::Read(token, answer));
+    }
+}

@@ -1,0 +1,83 @@
+//! The connections that are open, so that they can be counted and told to stop.
+//!
+//! Guarantee: a connection is in it exactly as long as its entry lives. Bounded by the limit of
+//! connections. Also here: what all connections together hold in memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::inbox::Inbox;
+use super::intake::Room;
+use crate::limits::BUFFERED_BYTES;
+
+/// All open connections.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    inboxes: Mutex<BTreeMap<i64, Arc<Inbox>>>,
+    buffered: AtomicU64,
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, Arc<Inbox>>> {
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many connections are open.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Enters a connection.
+    pub(crate) fn enter(self: &Arc<Self>, id: i64, inbox: &Arc<Inbox>) -> Entry {
+        self.lock().insert(id, Arc::clone(inbox));
+        Entry {
+            registry: Arc::clone(self),
+            id,
+            buffered: 0,
+        }
+    }
+
+    /// Tells all connections to come to an end.
+    pub(crate) fn stop(&self) {
+        self.lock().values().for_each(|inbox| inbox.stop());
+    }
+}
+
+/// A connection's place in the registry.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    registry: Arc<Registry>,
+    id: i64,
+    buffered: u64,
+}
+
+impl Entry {
+    /// Reports how much the connection holds now.
+    pub(crate) fn set_buffered(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        let total = &self.registry.buffered;
+        if bytes > self.buffered {
+            total.fetch_add(bytes - self.buffered, Ordering::Relaxed);
+        } else if bytes < self.buffered {
+            total.fetch_sub(self.buffered - bytes, Ordering::Relaxed);
+        }
+        self.buffered = bytes;
+    }
+
+    /// Whether all connections together leave room for more.
+    pub(crate) fn room(&self) -> Room {
+        if self.registry.buffered.load(Ordering::Relaxed) < BUFFERED_BYTES {
+            Room::Enough
+        } else {
+            Room::Scarce
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.set_buffered(0);
+        self.registry.lock().remove(&self.id);
+    }
+}

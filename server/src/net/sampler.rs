@@ -1,0 +1,57 @@
+//! A thread that looks at the host now and then, so that GETLOG need not.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use super::clock::Clock;
+use super::host::{self, Totals};
+use crate::device::vitals::Vitals;
+use crate::limits::SAMPLE_SECONDS;
+use crate::session::Drive;
+
+/// The thread.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Sampler {
+    /// Looks once, then starts the thread.
+    pub(crate) fn start(drive: &Arc<Drive>) -> io::Result<Self> {
+        let (stop, stopped) = bounded(1);
+        drive.device.set_vitals(Vitals {
+            interfaces: host::interfaces(),
+            ..Vitals::default()
+        });
+        let drive = Arc::clone(drive);
+        let thread = std::thread::Builder::new().name("kinetic-sample".to_owned());
+        let thread = thread.spawn(move || watch(&drive, &stopped))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        // A thread that panicked has said so on stderr already.
+        let _ = self.thread.join();
+    }
+}
+
+fn watch(drive: &Drive, stopped: &Receiver<()>) {
+    let clock = Clock::start();
+    let mut before = (Totals::now(), clock.now_us());
+    let pause = Duration::from_secs(SAMPLE_SECONDS);
+    while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        let now = (Totals::now(), clock.now_us());
+        let passed_us = now.1.saturating_sub(before.1);
+        drive
+            .device
+            .set_vitals(now.0.vitals_since(&before.0, passed_us));
+        before = now;
+    }
+}

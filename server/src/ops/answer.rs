@@ -1,0 +1,90 @@
+//! What an operation answers, before it is sealed and framed.
+
+use bytes::Bytes;
+use kinetic_proto::StatusCode;
+use kinetic_proto::schema::command::{Body, GetLog, KeyValue, Range, Status};
+
+/// Status, body and value of a response.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// How it went.
+    pub status: Status,
+    /// What the message carries.
+    pub body: AnswerBody,
+    /// What follows the message.
+    pub value: Bytes,
+}
+
+/// Body of a response.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnswerBody {
+    /// None.
+    Empty,
+    /// An entry, or an empty one in answers that have nothing to tell about it.
+    Entry(KeyValue),
+    /// Keys of a range.
+    Keys(Vec<Bytes>),
+    /// Logs.
+    Log(Box<GetLog>),
+}
+
+impl Answer {
+    /// Success with nothing to tell.
+    #[must_use]
+    pub fn success() -> Self {
+        Self::of(StatusCode::SUCCESS.to_message())
+    }
+
+    /// A status and nothing else.
+    #[must_use]
+    pub fn of(status: Status) -> Self {
+        Self {
+            status,
+            body: AnswerBody::Empty,
+            value: Bytes::new(),
+        }
+    }
+
+    /// The same with an empty entry, as every answer about an entry has one at least.
+    #[must_use]
+    pub fn with_entry(self) -> Self {
+        self.with_body(AnswerBody::Entry(KeyValue::default()))
+    }
+
+    /// The same with this body.
+    #[must_use]
+    pub fn with_body(self, body: AnswerBody) -> Self {
+        Self { body, ..self }
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> StatusCode {
+        StatusCode::of(&self.status)
+    }
+}
+
+impl AnswerBody {
+    /// As the message carries it.
+    #[must_use]
+    pub fn into_message(self) -> Option<Body> {
+        match self {
+            Self::Empty => None,
+            Self::Entry(entry) => Some(Body {
+                key_value: Some(entry),
+                ..Body::default()
+            }),
+            Self::Keys(keys) => Some(Body {
+                range: Some(Range {
+                    keys,
+                    ..Range::default()
+                }),
+                ..Body::default()
+            }),
+            Self::Log(log) => Some(Body {
+                get_log: Some(log),
+                ..Body::default()
+            }),
+        }
+    }
+}

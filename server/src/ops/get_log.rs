@@ -1,0 +1,95 @@
+//! GETLOG: what the drive says of itself.
+//!
+//! Guarantees: answered from memory, whatever is asked; each content is in the answer once, even
+//! if its type was named twice; types the drive does not know are repeated and have no content.
+
+use bytes::Bytes;
+use kinetic_proto::StatusCode;
+use kinetic_proto::schema::command::GetLog;
+use kinetic_proto::schema::command::get_log::{Device as NamedLog, Type};
+
+use super::answer::{Answer, AnswerBody};
+use super::invalid::Invalid;
+use crate::auth::{Grant, grant};
+use crate::device::Device;
+use crate::limits::LOG_TYPES;
+
+/// The device log that lists what this drive can beyond the protocol. A client asks for it first.
+pub const CAPABILITIES_LOG: &[u8] = b"org.kinetic.capabilities";
+
+/// Its content: JSON, no extensions yet.
+const CAPABILITIES: &[u8] = br#"{"extensions":[]}"#;
+
+/// A GETLOG.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    types: Vec<i32>,
+    device_log: Option<Bytes>,
+}
+
+impl Logs {
+    /// Reads the fields that a GETLOG has.
+    pub fn parse(request: Option<Box<GetLog>>) -> Result<Self, Invalid> {
+        let request = request.unwrap_or_default();
+        let count = request.types.len();
+        if count == 0 {
+            return Err(Invalid::NoLogTypes);
+        }
+        if count > LOG_TYPES {
+            let limit = LOG_TYPES;
+            return Err(Invalid::TooManyLogTypes { count, limit });
+        }
+        Ok(Self {
+            types: request.types,
+            device_log: request.device.and_then(|device| device.name),
+        })
+    }
+}
+
+/// Collects what was asked for.
+#[must_use]
+pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Answer {
+    let mut log = GetLog {
+        types: request.types.clone(),
+        ..GetLog::default()
+    };
+    let mut status = StatusCode::SUCCESS.to_message();
+    let mut value = Bytes::new();
+    for number in request.types {
+        match Type::try_from(number) {
+            Ok(Type::Utilizations) => log.utilizations = device.vitals().utilizations(),
+            Ok(Type::Temperatures) => log.temperatures = device.vitals().temperatures(),
+            Ok(Type::Capacities) => log.capacity = Some(device.capacity()),
+            Ok(Type::Configuration) => log.configuration = Some(device.configuration()),
+            Ok(Type::Statistics) => log.statistics = device.statistics.to_message(),
+            Ok(Type::Messages) => log.messages = Some(device.messages.text()),
+            Ok(Type::Limits) => log.limits = Some(device.limits.to_message()),
+            Ok(Type::Device) => match device_log(request.device_log.as_deref()) {
+                Ok(content) => {
+                    let name = request.device_log.clone();
+                    log.device = Some(NamedLog { name });
+                    value = content;
+                }
+                Err(text) => status = StatusCode::NOT_FOUND.with_text(text),
+            },
+            Ok(Type::InvalidType) | Err(_) => {}
+        }
+    }
+    Answer {
+        status,
+        body: AnswerBody::Log(Box::new(log)),
+        value,
+    }
+}
+
+/// The content of the device log of this name, or why there is none.
+fn device_log(name: Option<&[u8]>) -> Result<Bytes, String> {
+    match name {
+        None => Err("GETLOG DEVICE needs device.name".to_owned()),
+        Some(CAPABILITIES_LOG) => Ok(Bytes::from_static(CAPABILITIES)),
+        Some(name) => {
+            let shown = String::from_utf8_lossy(name.get(..name.len().min(64)).unwrap_or(name));
+            Err(format!("there is no device log named `{shown}`"))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What makes a request invalid, as a sentence with the value that was wrong and the limit.
+
+use kinetic_proto::MessageType;
+
+/// Why a request was not tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A field is longer than the drive takes.
+    #[error("the {field} has {size} bytes, and the limit is {limit} bytes")]
+    TooLarge {
+        /// Which field.
+        field: &'static str,
+        /// Its bytes.
+        size: usize,
+        /// The most bytes allowed.
+        limit: u32,
+    },
+    /// A write without an entry: it would otherwise concern the empty key.
+    #[error("{0} needs body.keyValue")]
+    NoEntry(MessageType),
+    /// The body is no protobuf.
+    #[error("the body of {0} cannot be decoded")]
+    Malformed(MessageType),
+    /// A synchronization that is none.
+    #[error(
+        "synchronization {0} is not valid: use WRITETHROUGH (1), WRITEBACK (2) or FLUSH (3), or \
+         leave it out for WRITETHROUGH"
+    )]
+    Synchronization(i32),
+    /// A range of more keys than fit one answer.
+    #[error("maxReturned is {wanted}, and the limit is {limit} keys; ask again from the last key")]
+    TooManyKeys {
+        /// Keys asked for.
+        wanted: u32,
+        /// The most keys in one answer.
+        limit: u32,
+    },
+    /// A GETLOG that asks for nothing.
+    #[error("GETLOG needs at least one type")]
+    NoLogTypes,
+    /// A GETLOG that asks for too much at once.
+    #[error("GETLOG names {count} types, and the limit is {limit}")]
+    TooManyLogTypes {
+        /// Types asked for.
+        count: usize,
+        /// The most types in one request.
+        limit: usize,
+    },
+    /// A message type that a drive never answers.
+    #[error("{0} is not a request")]
+    NotARequest(MessageType),
+    /// A request that the protocol does not know.
+    #[error("{0} is not known to this drive")]
+    UnknownType(MessageType),
+    /// A request that this drive cannot do yet.
+    #[error("{0} is not supported by this version of the drive")]
+    Unsupported(MessageType),
+    /// PIN operations and security settings on a connection that anybody can read along.
+    #[error("{0} needs a TLS connection")]
+    NeedsTls(MessageType),
+    /// PINAUTH for something that takes a signature.
+    #[error("{0} is not a PIN operation: sign it with HMACAUTH")]
+    NotAPinOperation(MessageType),
+    /// A sequence that does not grow.
+    #[error("sequence {found} is not greater than {last}, the greatest on this connection so far")]
+    Sequence {
+        /// The sequence of the request.
+        found: u64,
+        /// The greatest one before it.
+        last: u64,
+    },
+}

@@ -1,0 +1,161 @@
+//! GETKEYRANGE: the keys between two ends, in either direction.
+//!
+//! Guarantees: keys without RANGE are skipped, not the end of the answer; an identity that has
+//! RANGE nowhere is refused. An absent end key is the end of the store, an empty one the smallest
+//! key. An answer has at most as many keys as the limit says, and so fits a message.
+
+use std::ops::Bound;
+
+use bytes::Bytes;
+use kinetic_proto::Limits;
+use kinetic_proto::limits::MAX_KEY_RANGE_COUNT;
+use kinetic_proto::schema::command::Range;
+use kinetic_store::{Direction, Effort, KeyRange};
+
+use super::answer::{Answer, AnswerBody};
+use super::invalid::Invalid;
+use super::status::{NotCached, of_read};
+use crate::auth::{Access, grant};
+use crate::device::Device;
+use crate::limits::{RANGE_PAGE, RANGE_PAGES_INLINE};
+
+/// A GETKEYRANGE.
+#[derive(Debug, Clone)]
+pub struct KeysInRange {
+    range: KeyRange,
+    count: usize,
+}
+
+impl KeysInRange {
+    /// Reads the fields that a GETKEYRANGE has. Ends are not bound by the key limit: a client that
+    /// computes the end of a prefix may need a byte more.
+    pub fn parse(range: Option<Range>, limits: &Limits) -> Result<Self, Invalid> {
+        let range = range.unwrap_or_default();
+        let limit = limits.max_key_range_count.unwrap_or(MAX_KEY_RANGE_COUNT);
+        let count = match range.max_returned.unwrap_or(0) {
+            0 => limit,
+            wanted if wanted > limit => return Err(Invalid::TooManyKeys { wanted, limit }),
+            wanted => wanted,
+        };
+        let end_of = |key: Bytes, inclusive: Option<bool>| match inclusive {
+            Some(true) => Bound::Included(key),
+            Some(false) | None => Bound::Excluded(key),
+        };
+        Ok(Self {
+            range: KeyRange {
+                start: end_of(
+                    range.start_key.unwrap_or_default(),
+                    range.start_key_inclusive,
+                ),
+                end: range
+                    .end_key
+                    .map_or(Bound::Unbounded, |key| end_of(key, range.end_key_inclusive)),
+                direction: match range.reverse {
+                    Some(true) => Direction::Backward,
+                    Some(false) | None => Direction::Forward,
+                },
+            },
+            count: count as usize,
+        })
+    }
+}
+
+/// Reads keys until there are as many as asked for, or no more.
+pub fn run(
+    access: &Access,
+    request: &KeysInRange,
+    device: &Device,
+    effort: Effort,
+) -> Result<Answer, NotCached> {
+    if let Err(denied) = access.to_drive::<grant::Range>() {
+        return Ok(Answer::of(denied.into()));
+    }
+    let mut left = request.range.clone();
+    let mut keys = Vec::new();
+    let mut pages = 0;
+    while keys.len() < request.count && !is_empty(&left) {
+        pages += 1;
+        // Skipping many keys takes a while even in memory: not on a thread that serves others.
+        if effort == Effort::Cached && pages > RANGE_PAGES_INLINE {
+            return Err(NotCached);
+        }
+        let wanted = RANGE_PAGE.min(request.count - keys.len());
+        let page = match device.store.range(&left, wanted, effort) {
+            Ok(page) => page,
+            Err(error) => return Ok(Answer::of(of_read(error)?)),
+        };
+        let Some(last) = page.last().cloned() else {
+            break;
+        };
+        let short = page.len() < wanted;
+        let granted = page
+            .into_iter()
+            .filter_map(|key| access.to_key::<grant::Range>(key).ok());
+        keys.extend(granted.map(grant::Grant::into_key));
+        if short {
+            break;
+        }
+        match left.direction {
+            Direction::Forward => left.start = Bound::Excluded(last),
+            Direction::Backward => left.end = Bound::Excluded(last),
+        }
+    }
+    if keys.is_empty() {
+        return Ok(Answer::success());
+    }
+    Ok(Answer::success().with_body(AnswerBody::Keys(keys)))
+}
+
+/// Whether no key can lie between the ends.
+fn is_empty(range: &KeyRange) -> bool {
+    match (&range.start, &range.end) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(start), Bound::Included(end)) => start > end,
+        (
+            Bound::Included(start) | Bound::Excluded(start),
+            Bound::Included(end) | Bound::Excluded(end),
+        ) => start >= end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(range: Range) -> KeysInRange {
+        KeysInRange::parse(Some(range), &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn no_maximum_means_the_limit() {
+        assert_eq!(parsed(Range::default()).count, 200);
+        let zero = Range {
+            max_returned: Some(0),
+            ..Range::default()
+        };
+        assert_eq!(parsed(zero).count, 200);
+    }
+
+    #[test]
+    fn more_than_the_limit_is_refused_with_both_numbers() {
+        let range = Range {
+            max_returned: Some(201),
+            ..Range::default()
+        };
+        let refused = KeysInRange::parse(Some(range), &Limits::default()).unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains("201") && text.contains("200"), "{text}");
+    }
+
+    #[test]
+    fn an_absent_end_is_open_and_an_empty_one_is_the_smallest_key() {
+        assert_eq!(parsed(Range::default()).range.end, Bound::Unbounded);
+        let closed = Range {
+            end_key: Some(Bytes::new()),
+            ..Range::default()
+        };
+        let closed = parsed(closed);
+        assert_eq!(closed.range.end, Bound::Excluded(Bytes::new()));
+        assert!(is_empty(&closed.range));
+    }
+}

@@ -1,0 +1,85 @@
+//! From errors to statuses: the one place where it is decided who is told what.
+//!
+//! Guarantee: exhaustive, so that a new error of the store does not build until it has a status.
+
+use std::io::ErrorKind;
+
+use kinetic_proto::StatusCode;
+use kinetic_proto::schema::command::Status;
+use kinetic_store::{CommitFailure, ReadError};
+
+use super::invalid::Invalid;
+use crate::auth::Denied;
+
+/// The answer is on the disk, and the read was not allowed to wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotCached;
+
+/// The status of a read that has no result. Clients of entries expect an empty message, not an
+/// absent one, where an entry is missing.
+pub fn of_read(error: ReadError) -> Result<Status, NotCached> {
+    Ok(match error {
+        ReadError::NotFound => StatusCode::NOT_FOUND.with_text(""),
+        ReadError::NotCached => return Err(NotCached),
+        ReadError::Unreadable(_) => StatusCode::PERM_DATA_ERROR.with_text(error.to_string()),
+    })
+}
+
+/// The status of a write that was not done.
+#[must_use]
+pub fn of_commit(failure: CommitFailure) -> Status {
+    let code = match failure {
+        CommitFailure::NotFound => return StatusCode::NOT_FOUND.with_text(""),
+        CommitFailure::VersionMismatch => return StatusCode::VERSION_MISMATCH.with_text(""),
+        CommitFailure::NoSpace => StatusCode::NO_SPACE,
+        CommitFailure::ReadOnly => StatusCode::INTERNAL_ERROR,
+        CommitFailure::Unreadable(_) => StatusCode::PERM_DATA_ERROR,
+        CommitFailure::TooLarge(..) => StatusCode::INVALID_REQUEST,
+        CommitFailure::WriteFailed(kind) if is_full(kind) => StatusCode::NO_SPACE,
+        CommitFailure::WriteFailed(_) => StatusCode::INTERNAL_ERROR,
+        // Waiting cannot help: this drive takes no more writes.
+        CommitFailure::Closed => StatusCode::SERVICE_BUSY,
+    };
+    code.with_text(failure.to_string())
+}
+
+/// Whether the host refused a write for want of room.
+fn is_full(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
+}
+
+impl From<Denied> for Status {
+    fn from(denied: Denied) -> Self {
+        StatusCode::NOT_AUTHORIZED.with_text(denied.to_string())
+    }
+}
+
+impl From<Invalid> for Status {
+    fn from(invalid: Invalid) -> Self {
+        StatusCode::INVALID_REQUEST.with_text(invalid.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_host_is_no_space_and_any_other_failure_is_not() {
+        let code = |kind| StatusCode::of(&of_commit(CommitFailure::WriteFailed(kind)));
+        assert_eq!(code(ErrorKind::StorageFull), StatusCode::NO_SPACE);
+        assert_eq!(
+            code(ErrorKind::PermissionDenied),
+            StatusCode::INTERNAL_ERROR
+        );
+    }
+
+    #[test]
+    fn a_version_mismatch_has_an_empty_message() {
+        let status = of_commit(CommitFailure::VersionMismatch);
+        assert_eq!(status.status_message.as_deref(), Some(""));
+    }
+}
