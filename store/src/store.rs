@@ -25,7 +25,7 @@ use crate::entry::{Attributes, Entry, State, ValueRef};
 use crate::error::{Damage, ReadError};
 use crate::index::merged::MergedCursor;
 use crate::layout::checksum::checksum;
-use crate::limits::{BLOCK, INLINE_COMMIT};
+use crate::limits::{BLOCK, INLINE_COMMIT, LARGE_VALUE};
 use crate::log::group;
 use crate::open::recovery::{self, OpenError, Recovered};
 use crate::run::Direction;
@@ -333,7 +333,13 @@ impl Store {
     pub fn kick(&self) {
         let inner = &*self.inner;
         let (_, bytes) = inner.shared.queue.waiting();
+        let large = inner
+            .shared
+            .queue
+            .first()
+            .is_some_and(|(_, values)| values >= LARGE_VALUE);
         if bytes <= INLINE_COMMIT
+            && !large
             && let Some(mut writer) = try_lock(&inner.writer)
         {
             while writer.step(&inner.shared, Effort::Cached) == Step::Worked {}

@@ -24,7 +24,7 @@ use crate::index::memtable::Memtable;
 use crate::index::view::{Frozen, View};
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;
-use crate::limits::{ALIGNED_GROUP, BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET};
+use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE};
 use crate::log::group::{self, ALIGNMENT, GroupHeader};
 use crate::log::record::{self, Placement};
 use crate::manifest::edit::ReplayPoint;
@@ -214,7 +214,7 @@ impl Writer {
             (progress.durable_group, progress.syncs_started)
         };
         let head = group::WIDTH + group.records.len();
-        let large = (head + group.values_length) as u64 >= ALIGNED_GROUP;
+        let large = group.is_large();
         let apart = large || syncs != self.syncs_seen;
         let start = self
             .offset
@@ -394,11 +394,16 @@ impl Group {
         }
     }
 
+    /// Whether its values are large on average: such a group is aligned to blocks, so that the
+    /// disk may write it past the page cache.
+    fn is_large(&self) -> bool {
+        !self.values.is_empty() && self.values_length / self.values.len() >= LARGE_VALUE
+    }
+
     /// Zone offset of the first value of this group, which ends at `end`.
     fn first_value(&self, end: u32) -> u32 {
         let head = group::WIDTH + self.records.len();
-        let large = (head + self.values_length) as u64 >= ALIGNED_GROUP;
-        let padding = if large { BLOCK32 } else { ALIGNMENT };
+        let padding = if self.is_large() { BLOCK32 } else { ALIGNMENT };
         let length = group::padded_length(head, self.values_length, padding);
         end - length + len32(head)
     }
