@@ -29,7 +29,7 @@ use crate::limits::{BLOCK, INLINE_COMMIT, LARGE_VALUE};
 use crate::log::group;
 use crate::open::recovery::{self, OpenError, Recovered};
 use crate::run::Direction;
-use crate::upkeep::worker::Upkeep;
+use crate::upkeep::worker::{UnderWay, Upkeep};
 
 /// An open drive's store. Cloning gives another handle to the same one.
 #[derive(Debug, Clone)]
@@ -436,6 +436,12 @@ impl Store {
     /// One step of upkeep; `now` in microseconds of any steady clock.
     pub fn step_upkeep(&self, now: u64) -> Step {
         lock(&self.inner.upkeep).step(&self.inner.shared, now)
+    }
+
+    /// What upkeep is in the middle of; for histories that mean to cut it short.
+    #[must_use]
+    pub fn under_way(&self) -> UnderWay {
+        lock(&self.inner.upkeep).under_way()
     }
 
     /// Compares the accounting of live bytes with a full scan of the runs; for tests and checks.

@@ -108,6 +108,13 @@ impl Ledger {
         self.under_way.is_some()
     }
 
+    /// Whether the change under way moves the manifest to a fresh zone.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        let change = self.under_way.as_ref();
+        change.is_some_and(|change| change.moved_from.is_some())
+    }
+
     /// Begins a change. Gives back `false` when the manifest zone is full: the state has changed,
     /// and the caller must [`move_to`](Self::move_to) a fresh zone to make it durable.
     pub fn begin(&mut self, edits: &[Edit]) -> Result<bool, Contradiction> {

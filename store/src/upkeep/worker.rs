@@ -61,6 +61,19 @@ enum After {
     Freed(Vec<ZoneId>),
 }
 
+/// What upkeep is in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UnderWay {
+    /// A flush of a memtable.
+    pub flush: bool,
+    /// A merge of runs.
+    pub merge: bool,
+    /// A change of the manifest that is not durable yet.
+    pub change: bool,
+    /// That change moves the manifest to a fresh zone.
+    pub move_of_manifest: bool,
+}
+
 enum Trouble {
     Job(JobError),
     Manifest,
@@ -123,6 +136,17 @@ impl Upkeep {
     #[must_use]
     pub fn state(&self) -> &crate::manifest::state::ManifestState {
         &self.ledger.state
+    }
+
+    /// What the worker is in the middle of.
+    #[must_use]
+    pub fn under_way(&self) -> UnderWay {
+        UnderWay {
+            flush: self.flush.is_some(),
+            merge: self.merge.is_some(),
+            change: self.ledger.is_busy(),
+            move_of_manifest: self.ledger.is_moving(),
+        }
     }
 
     fn cope(&mut self, shared: &Shared, now: u64, trouble: &Trouble) -> Step {
