@@ -192,14 +192,14 @@ impl Executor {
                     value_bytes: 0,
                 });
                 let inbox = Arc::clone(&self.inbox);
-                match self.readers.submit(Job { read, token, inbox }) {
+                match self.readers.submit(Box::new(Job { read, token, inbox })) {
                     Ok(()) => {
                         self.disk_reads += 1;
                         Flow::Go
                     }
-                    Err(Job { read, .. }) => {
+                    Err(job) => {
                         self.pending.remove(token);
-                        self.held = Some(Held::Read(kept, read));
+                        self.held = Some(Held::Read(kept, job.read));
                         Flow::Retry
                     }
                 }
@@ -267,7 +267,7 @@ impl Executor {
                 self.disk_reads = self.disk_reads.saturating_sub(1);
                 if let Some(mut waiting) = self.pending.remove(token) {
                     waiting.value_bytes = answer.value.len() as u64;
-                    self.answer(&waiting, answer, now_us);
+                    self.answer(&waiting, *answer, now_us);
                 }
             }
         }

@@ -19,7 +19,7 @@ pub(crate) enum Done {
     /// The commit with this token.
     Commit(u64, Result<(), CommitError>),
     /// The disk read with this token.
-    Read(u64, Answer),
+    Read(u64, Box<Answer>),
 }
 
 /// One connection's inbox.

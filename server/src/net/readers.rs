@@ -30,7 +30,7 @@ pub(crate) struct Job {
 /// The way to the threads.
 #[derive(Debug, Clone)]
 pub(crate) struct Readers {
-    jobs: Sender<Job>,
+    jobs: Sender<Box<Job>>,
 }
 
 impl Readers {
@@ -50,15 +50,16 @@ impl Readers {
     }
 
     /// Queues a read, or gives it back when the queue is full.
-    pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
+    pub(crate) fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         self.jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
         })
     }
 }
 
-fn work(drive: &Drive, queue: &Receiver<Job>) {
-    for Job { read, token, inbox } in queue {
+fn work(drive: &Drive, queue: &Receiver<Box<Job>>) {
+    for job in queue {
+        let Job { read, token, inbox } = *job;
         let answer = match read.run(&drive.device, Effort::Disk) {
             Ok(answer) => answer,
             Err(NotCached) => {
@@ -66,6 +67,6 @@ fn work(drive: &Drive, queue: &Receiver<Job>) {
                 Answer::of(StatusCode::INTERNAL_ERROR.with_text(text))
             }
         };
-        inbox.put(Done::Read(token, answer));
+        inbox.put(Done::Read(token, Box::new(answer)));
     }
 }

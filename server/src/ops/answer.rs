@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use kinetic_proto::StatusCode;
-use kinetic_proto::schema::command::{Body, GetLog, KeyValue, Range, Status};
+use kinetic_proto::schema::command::{GetLog, Status};
+use kinetic_store::Attributes;
 
 /// Status, body and value of a response.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +21,12 @@ pub struct Answer {
 pub enum AnswerBody {
     /// None.
     Empty,
-    /// An entry, or an empty one in answers that have nothing to tell about it.
-    Entry(KeyValue),
+    /// An entry without fields, in answers that have nothing to tell about one.
+    NoEntry,
+    /// An entry's version and nothing else.
+    Version(Attributes),
+    /// An entry.
+    Entry(Bytes, Attributes),
     /// Keys of a range.
     Keys(Vec<Bytes>),
     /// Logs.
@@ -48,7 +53,7 @@ impl Answer {
     /// The same with an empty entry, as every answer about an entry has one at least.
     #[must_use]
     pub fn with_entry(self) -> Self {
-        self.with_body(AnswerBody::Entry(KeyValue::default()))
+        self.with_body(AnswerBody::NoEntry)
     }
 
     /// The same with this body.
@@ -61,30 +66,5 @@ impl Answer {
     #[must_use]
     pub fn code(&self) -> StatusCode {
         StatusCode::of(&self.status)
-    }
-}
-
-impl AnswerBody {
-    /// As the message carries it.
-    #[must_use]
-    pub fn into_message(self) -> Option<Body> {
-        match self {
-            Self::Empty => None,
-            Self::Entry(entry) => Some(Body {
-                key_value: Some(entry),
-                ..Body::default()
-            }),
-            Self::Keys(keys) => Some(Body {
-                range: Some(Range {
-                    keys,
-                    ..Range::default()
-                }),
-                ..Body::default()
-            }),
-            Self::Log(log) => Some(Body {
-                get_log: Some(log),
-                ..Body::default()
-            }),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kinetic_proto::envelope::share;
-use kinetic_proto::schema::command::{KeyValue, Synchronization};
+use kinetic_proto::schema::command::Synchronization;
 use kinetic_proto::{KeyValueView, Limits};
 use kinetic_store::{Attributes, Durability, Expected};
 
@@ -87,16 +87,9 @@ pub fn durability(entry: &KeyValueView<'_>) -> Result<Durability, Invalid> {
 }
 
 /// An entry as GET answers it: version and tag always, the algorithm only if one was stored.
-pub fn answer(key: Bytes, attributes: &Attributes, value: Bytes) -> Answer {
-    let entry = KeyValue {
-        key: Some(key),
-        db_version: Some(Bytes::copy_from_slice(attributes.version())),
-        tag: Some(Bytes::copy_from_slice(attributes.tag())),
-        algorithm: attributes.algorithm,
-        ..KeyValue::default()
-    };
+pub fn answer(key: Bytes, attributes: Attributes, value: Bytes) -> Answer {
     Answer {
         value,
-        ..Answer::success().with_body(AnswerBody::Entry(entry))
+        ..Answer::success().with_body(AnswerBody::Entry(key, attributes))
     }
 }

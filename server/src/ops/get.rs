@@ -76,7 +76,7 @@ pub(super) fn fetch(
             let object = device.store.get(key, effort)?;
             Ok(entry::answer(
                 key.clone(),
-                &object.metadata.attributes,
+                object.metadata.attributes,
                 object.value,
             ))
         }
@@ -84,7 +84,7 @@ pub(super) fn fetch(
             let metadata = device.store.metadata(key, effort)?;
             Ok(entry::answer(
                 key.clone(),
-                &metadata.attributes,
+                metadata.attributes,
                 Bytes::new(),
             ))
         }

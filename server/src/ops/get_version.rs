@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use kinetic_proto::KeyValueView;
-use kinetic_proto::schema::command::KeyValue;
 use kinetic_store::Effort;
 
 use super::answer::{Answer, AnswerBody};
@@ -35,11 +34,8 @@ pub fn run(
 ) -> Result<Answer, NotCached> {
     match device.store.metadata(grant.key(), effort) {
         Ok(metadata) => {
-            let entry = KeyValue {
-                db_version: Some(Bytes::copy_from_slice(metadata.attributes.version())),
-                ..KeyValue::default()
-            };
-            Ok(Answer::success().with_body(AnswerBody::Entry(entry)))
+            let body = AnswerBody::Version(metadata.attributes);
+            Ok(Answer::success().with_body(body))
         }
         Err(error) => Ok(Answer::of(of_read(error)?).with_entry()),
     }

@@ -74,7 +74,7 @@ pub fn run(
         };
         if request.extent == Extent::Metadata {
             let key = grant.into_key();
-            return Ok(entry::answer(key, &metadata.attributes, Bytes::new()));
+            return Ok(entry::answer(key, metadata.attributes, Bytes::new()));
         }
         match get::fetch(&grant, request.extent, device, effort) {
             Ok(answer) => return Ok(answer),

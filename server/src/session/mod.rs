@@ -92,19 +92,20 @@ impl Session {
     /// Judges one frame that came at `now_us`.
     pub fn receive(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Step {
         match self.check(drive, frame, now_us) {
-            Ok(step) | Err(step) => step,
+            Ok(step) => step,
+            Err(step) => *step,
         }
     }
 
     /// Either way a step; `Err` is the early way out.
-    fn check(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Result<Step, Step> {
+    fn check(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Result<Step, Box<Step>> {
         let message = MessageView::parse(&frame.message)
-            .map_err(|_why| Step::HangUp(Farewell::Malformed("message")))?;
+            .map_err(|_why| hang_up(Farewell::Malformed("message")))?;
         let command = CommandView::parse(message.command_bytes())
-            .map_err(|_why| Step::HangUp(Farewell::Malformed("command")))?;
+            .map_err(|_why| hang_up(Farewell::Malformed("command")))?;
         let signer = self
             .authenticate(drive, &message, &command)
-            .map_err(Step::HangUp)?;
+            .map_err(hang_up)?;
         let header = command.header.unwrap_or_default();
         let kind = header.message_type();
         let route = Route {
@@ -117,7 +118,7 @@ impl Session {
         };
         if command.header.is_none() {
             let status = StatusCode::HEADER_REQUIRED.with_text("the command has no header");
-            return Err(Step::Answer(route, Answer::of(status)));
+            return Err(refuse(route, Answer::of(status)));
         }
         self.check_sequence(&route)?;
         let Signer::Identity(identity) = &route.signer else {
@@ -125,7 +126,7 @@ impl Session {
                 MessageType::PINOP => Invalid::NeedsTls(kind),
                 _ => Invalid::NotAPinOperation(kind),
             };
-            return Err(Step::Answer(route, Answer::of(invalid.into())));
+            return Err(refuse(route, Answer::of(invalid.into())));
         };
         let access = Access::new(Arc::clone(identity), self.channel);
         let route = check_header(drive, &access, &header, route)?;
@@ -135,7 +136,7 @@ impl Session {
                 let answer = Answer::of(invalid.into());
                 let entry = answers_with_entry(kind);
                 let answer = if entry { answer.with_entry() } else { answer };
-                return Err(Step::Answer(route, answer));
+                return Err(refuse(route, answer));
             }
         };
         Ok(match ops::begin(request, &access, &drive.device) {
@@ -196,12 +197,12 @@ impl Session {
         self.caller.as_ref().map(|caller| &caller.identity)
     }
 
-    fn check_sequence(&mut self, route: &Route) -> Result<(), Step> {
+    fn check_sequence(&mut self, route: &Route) -> Result<(), Box<Step>> {
         let found = route.sequence;
         match self.greatest_sequence {
             Some(last) if found <= last => {
                 let status = Invalid::Sequence { found, last }.into();
-                Err(Step::Answer(route.clone(), Answer::of(status)))
+                Err(refuse(route.clone(), Answer::of(status)))
             }
             _ => {
                 self.greatest_sequence = Some(found);
@@ -211,13 +212,21 @@ impl Session {
     }
 }
 
+fn refuse(route: Route, answer: Answer) -> Box<Step> {
+    Box::new(Step::Answer(route, answer))
+}
+
+fn hang_up(farewell: Farewell) -> Box<Step> {
+    Box::new(Step::HangUp(farewell))
+}
+
 /// Cluster version, priority, batch.
 fn check_header(
     drive: &Drive,
     access: &Access,
     header: &HeaderView,
     route: Route,
-) -> Result<Route, Step> {
+) -> Result<Route, Box<Step>> {
     let (found, current) = (
         header.cluster_version.unwrap_or(0),
         drive.device.cluster_version(),
@@ -231,7 +240,7 @@ fn check_header(
             ..route
         };
         let status = StatusCode::VERSION_FAILURE.with_text(text);
-        return Err(Step::Answer(route, Answer::of(status)));
+        return Err(refuse(route, Answer::of(status)));
     }
     let priority = header.priority.unwrap_or(Priority::Normal as i32);
     if let Some(greatest) = access.identity().max_priority
@@ -239,11 +248,11 @@ fn check_header(
     {
         let text = format!("priority {priority} is above {greatest}, the identity's greatest");
         let status = StatusCode::NOT_AUTHORIZED.with_text(text);
-        return Err(Step::Answer(route, Answer::of(status)));
+        return Err(refuse(route, Answer::of(status)));
     }
     match (header.batch_id, route.request) {
         (Some(batch), MessageType::PUT | MessageType::DELETE) => {
-            Err(Step::HangUp(Farewell::UnknownBatch(batch)))
+            Err(hang_up(Farewell::UnknownBatch(batch)))
         }
         _ => Ok(route),
     }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use kinetic_proto::schema::Command;
-use kinetic_proto::schema::command::Header;
-use kinetic_proto::{MessageType, Seal, StatusCode, message};
+use kinetic_proto::schema::command::{Body, Header, Range, Status};
+use kinetic_proto::{
+    FrameError, HeaderView, KeyValueView, MessageType, Reply, Seal, StatusCode, StatusView, message,
+};
 
 use crate::auth::Identity;
 use crate::ops::{Answer, AnswerBody};
@@ -48,39 +50,95 @@ impl Route {
             body,
             value,
         } = answer;
-        let command = Command {
-            header: Some(self.header()),
-            body: body.into_message(),
-            status: Some(status),
-        };
-        match message::encode_frame(self.seal(), &command, value.len(), out) {
+        match self.put(body, &status, value.len(), out) {
             Ok(()) => value,
             Err(error) => {
                 let text = format!("the answer cannot be sent: {error}");
-                self.encode_short(&text, out);
+                let status = StatusCode::INTERNAL_ERROR.with_text(text);
+                // A header and one sentence are far below the limit of a message.
+                let _ = message::encode_frame(self.seal(), &self.reply(None, &status), 0, out);
                 Bytes::new()
             }
         }
     }
 
-    /// Says instead of an answer why there is none.
-    fn encode_short(&self, text: &str, out: &mut BytesMut) {
-        let command = Command {
-            header: Some(self.header()),
-            body: AnswerBody::Empty.into_message(),
-            status: Some(StatusCode::INTERNAL_ERROR.with_text(text)),
+    #[expect(clippy::too_many_arguments, reason = "an answer in its parts")]
+    fn put(
+        &self,
+        body: AnswerBody,
+        status: &Status,
+        value_length: usize,
+        out: &mut BytesMut,
+    ) -> Result<(), FrameError> {
+        // Frequent answers are written straight from where their parts lie.
+        let entry = match &body {
+            AnswerBody::Empty => None,
+            AnswerBody::NoEntry => Some(KeyValueView::default()),
+            AnswerBody::Version(attributes) => Some(KeyValueView {
+                db_version: Some(attributes.version()),
+                ..KeyValueView::default()
+            }),
+            AnswerBody::Entry(key, attributes) => Some(KeyValueView {
+                key: Some(key),
+                db_version: Some(attributes.version()),
+                tag: Some(attributes.tag()),
+                algorithm: attributes.algorithm,
+                ..KeyValueView::default()
+            }),
+            AnswerBody::Keys(_) | AnswerBody::Log(_) => {
+                let command = self.command(body, status.clone());
+                return message::encode_frame(self.seal(), &command, value_length, out);
+            }
         };
-        // A header and one sentence are far below the limit of a message.
-        let _ = message::encode_frame(self.seal(), &command, 0, out);
+        let reply = self.reply(entry, status);
+        message::encode_frame(self.seal(), &reply, value_length, out)
     }
 
-    fn header(&self) -> Header {
-        Header {
-            cluster_version: self.cluster_version,
-            connection_id: Some(self.connection_id),
-            ack_sequence: Some(self.sequence),
-            message_type: self.request.response().map(i32::from),
-            ..Header::default()
+    fn reply<'a>(&self, key_value: Option<KeyValueView<'a>>, status: &'a Status) -> Reply<'a> {
+        Reply {
+            header: Some(HeaderView {
+                cluster_version: self.cluster_version,
+                connection_id: Some(self.connection_id),
+                ack_sequence: Some(self.sequence),
+                message_type: self.request.response().map(i32::from),
+                ..HeaderView::default()
+            }),
+            key_value,
+            status: Some(StatusView {
+                code: status.code,
+                message: status.status_message.as_deref(),
+            }),
+        }
+    }
+
+    fn command(&self, body: AnswerBody, status: Status) -> Command {
+        let body = match body {
+            AnswerBody::Keys(keys) => Body {
+                range: Some(Range {
+                    keys,
+                    ..Range::default()
+                }),
+                ..Body::default()
+            },
+            AnswerBody::Log(log) => Body {
+                get_log: Some(log),
+                ..Body::default()
+            },
+            AnswerBody::Empty
+            | AnswerBody::NoEntry
+            | AnswerBody::Version(_)
+            | AnswerBody::Entry(..) => Body::default(),
+        };
+        Command {
+            header: Some(Header {
+                cluster_version: self.cluster_version,
+                connection_id: Some(self.connection_id),
+                ack_sequence: Some(self.sequence),
+                message_type: self.request.response().map(i32::from),
+                ..Header::default()
+            }),
+            body: Some(body),
+            status: Some(status),
         }
     }
 
