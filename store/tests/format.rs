@@ -104,11 +104,10 @@ struct Table {
 }
 
 fn cells(line: &str) -> Vec<String> {
-    let inner = line.strip_prefix('|').unwrap().strip_suffix('|').unwrap();
-    inner
-        .split('|')
-        .map(|cell| cell.trim().to_owned())
-        .collect()
+    let inner = line.strip_prefix('|').and_then(|l| l.strip_suffix('|'));
+    let inner = inner.expect("a row of a table ends with a bar");
+    let cells = inner.split('|');
+    cells.map(|cell| cell.trim().to_owned()).collect()
 }
 
 fn tables() -> Vec<Table> {
@@ -126,7 +125,10 @@ fn tables() -> Vec<Table> {
                 rows: Vec::new(),
             }),
             (true, true) if line.starts_with("| ---") => {}
-            (true, true) => found.last_mut().unwrap().rows.push(cells(line)),
+            (true, true) => {
+                let table = found.last_mut().expect("its head came first");
+                table.rows.push(cells(line));
+            }
             (false, _) => {}
         }
         inside = line.starts_with('|');
@@ -142,8 +144,11 @@ fn rows(heading: &str) -> Vec<Vec<String>> {
 
 /// The first two cells of each row under a heading.
 fn pairs(heading: &str) -> Vec<(String, String)> {
-    let pair = |row: &Vec<String>| (row[0].clone(), row[1].clone());
-    rows(heading).iter().map(pair).collect()
+    let pair = |row: Vec<String>| match row.as_slice() {
+        [left, right, ..] => (left.clone(), right.clone()),
+        _ => panic!("a row of one cell under {heading:?}"),
+    };
+    rows(heading).into_iter().map(pair).collect()
 }
 
 fn pair(left: impl ToString, right: impl ToString) -> (String, String) {
@@ -228,7 +233,7 @@ fn superblock() -> Superblock {
         uuid: [0; 16],
         drive: 1,
         capacity: limits::MIN_CAPACITY,
-        geometry: Geometry::for_capacity(limits::MIN_CAPACITY).unwrap(),
+        geometry: Geometry::for_capacity(limits::MIN_CAPACITY).expect("the smallest drive"),
         sequence: 1,
         boot: 1,
         manifest: STAMP,
