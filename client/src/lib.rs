@@ -52,4 +52,4 @@ pub use config::Config;
 pub use error::{AnswerProblem, ConnectError, Disconnected, Error, HelloError};
 pub use ops::{Algorithm, Durability, Entry, Log, LogType, Metadata};
 
-pub use kinetic_proto::{Limits, SigningKey, StatusCode, schema};
+pub use kinetic_proto::{Limits, MessageType, SigningKey, StatusCode, schema};

@@ -5,6 +5,9 @@
 
 use kinetic_proto::limits::{MAX_DISCARDED_VALUE_SIZE, MAX_MESSAGE_SIZE};
 
+#[doc(no_inline)]
+pub use kinetic_proto::limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
+
 /// Where a drive listens unless told otherwise.
 pub const DEFAULT_PORT: u16 = 8123;
 

@@ -1,0 +1,36 @@
+//! Arguments of the commands that work on an image or a disk itself.
+//!
+//! Not here: doing it (`commands::format`).
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::units::parse_size;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DriveCommand {
+    /// Make an empty drive
+    Format(FormatArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --force only a new file is made. With it, an existing image, file or block device is
+formatted and all that is on it is lost; one that is mounted or open is refused all the same.")]
+pub(crate) struct FormatArgs {
+    /// The image to make, or with --force the image or block device to erase
+    pub(crate) file: PathBuf,
+
+    /// Bytes of a new image, such as 16GiB [default: 16GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) size: Option<u64>,
+
+    /// Erase what is there
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Do not ask before erasing
+    #[arg(long, requires = "force")]
+    pub(crate) yes: bool,
+}

@@ -1,0 +1,196 @@
+//! The arguments of `kinetic`: what can be said, and what it means.
+//!
+//! Guarantees: whatever clap lets through is within its bounds. Not here: doing it (`commands`,
+//! `transfer`, `bench`).
+//!
+//! In layer order: `entries` (single keys), `transfer` (import, export), `bench`, `disk`
+//! (offline), and here the whole.
+
+mod entries;
+
+mod transfer;
+
+mod bench;
+
+mod disk;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::failure::EXIT_CODES;
+use crate::output::Format;
+use crate::units::parse_time;
+
+pub(crate) use bench::{BenchArgs, Mix, Operation};
+pub(crate) use disk::{DriveCommand, FormatArgs};
+pub(crate) use entries::{DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs};
+pub(crate) use transfer::{ExportArgs, ImportArgs};
+
+const KEY_FORMS: &str = "\
+Keys, versions and tags are text as it is, hex:00ff, base64:AP8=, or text:... for text that
+begins like one of these. They are printed the same way, so what is printed can be typed back.
+
+";
+
+/// Reads and writes a Kinetic drive.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kinetic",
+    version,
+    max_term_width = 100,
+    after_help = format!("{KEY_FORMS}{EXIT_CODES}"),
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Drive and output")]
+pub(crate) struct GlobalArgs {
+    /// The drive's address; without a port, 8123
+    #[arg(
+        long,
+        global = true,
+        env = "KINETIC_DRIVE",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:8123"
+    )]
+    pub(crate) drive: String,
+
+    /// The identity that signs requests
+    #[arg(
+        long,
+        global = true,
+        env = "KINETIC_IDENTITY",
+        default_value_t = 1,
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
+    pub(crate) identity: i64,
+
+    /// A file with the identity's key: all its bytes but a newline at the end
+    ///
+    /// Without it, and without KINETIC_KEY and --ask-key, the key is the one drives leave the
+    /// factory with, asdfasdf.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// The key; in the environment only, since arguments can be seen by others
+    #[arg(skip = std::env::var_os("KINETIC_KEY"))]
+    pub(crate) environment_key: Option<OsString>,
+
+    /// Ask for the key on the terminal
+    #[arg(long, global = true, conflicts_with = "key_file")]
+    pub(crate) ask_key: bool,
+
+    /// The cluster version that requests carry [default: the drive's own]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) cluster_version: Option<i64>,
+
+    /// The longest wait for an answer, such as 500ms or 5s [default: 10s to connect, 30s each]
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// For people or for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORM")]
+    pub(crate) output: Format,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Store a value, from a file or from standard input
+    Put(PutArgs),
+    /// Write a value to standard output, or to a file
+    Get(GetArgs),
+    /// Show a key's version, tag and algorithm
+    Head(KeyArg),
+    /// Remove a key
+    Delete(DeleteArgs),
+    /// List keys in order
+    List(ListArgs),
+    /// Show the key behind a key
+    Next(KeyArg),
+    /// Show the key before a key
+    Prev(KeyArg),
+    /// Ask for a sign of life, and how long it took
+    Ping,
+    /// Show names, versions, addresses, capacity and limits
+    Info,
+    /// Show one of the drive's logs
+    Log(LogArgs),
+    /// Wait until all that was stored is on the disk
+    Flush,
+    /// Store a directory's files, a key for each
+    Import(ImportArgs),
+    /// Write keys to a directory, a file for each
+    Export(ExportArgs),
+    /// Measure throughput and latencies; writes keys of its own to the drive
+    Bench(BenchArgs),
+    /// Work on a drive's image or disk itself, without a server
+    #[command(subcommand)]
+    Drive(DriveCommand),
+}
+
+/// When a change is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DurabilityArg {
+    /// Once the drive has it; a loss of power may take it back
+    WriteBack,
+    /// Once it is on the disk
+    WriteThrough,
+    /// Once it and all before it is on the disk
+    Flush,
+}
+
+impl From<DurabilityArg> for kinetic_client::Durability {
+    fn from(argument: DurabilityArg) -> Self {
+        match argument {
+            DurabilityArg::WriteBack => Self::WriteBack,
+            DurabilityArg::WriteThrough => Self::WriteThrough,
+            DurabilityArg::Flush => Self::Flush,
+        }
+    }
+}
+
+/// For bounded numbers of any unsigned kind.
+fn bounded(text: &str, most: usize) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from 1 to {most} is needed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_behind_the_command() {
+        for line in ["kinetic --identity 7 ping", "kinetic ping --identity 7"] {
+            let parsed = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(parsed.global.identity, 7);
+        }
+    }
+
+    #[test]
+    fn the_help_documents_the_exit_codes() {
+        let help = Arguments::command().render_long_help().to_string();
+        assert!(help.contains("Exit codes:") && help.contains("  4  the stored version"));
+    }
+}

@@ -1,0 +1,177 @@
+//! `drive format`: makes an empty drive of a new image, or on demand of what is there.
+//!
+//! Guarantees: without `--force` nothing that exists is touched; with it, what is mounted, open or
+//! otherwise in use is refused, and nothing is erased before somebody agreed. A new image that
+//! could not be formatted is removed again. Not here: the layout (`kinetic-store`).
+
+use std::fs;
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+use std::path::Path;
+
+use kinetic_store::disk::{Disk, FileDisk, refuse_if_mounted_or_open};
+use kinetic_store::{FormatOptions, Probe};
+
+use crate::args::FormatArgs;
+use crate::failure::Failure;
+use crate::limits::DEFAULT_IMAGE_BYTES;
+use crate::output::{Format, Output};
+use crate::units::size_text;
+
+pub(super) fn format(args: FormatArgs, output: &mut Output) -> Result<(), Failure> {
+    let path = args.file.as_path();
+    // Also a link that leads nowhere is something.
+    let exists = fs::symlink_metadata(path).is_ok();
+    let capacity = if exists {
+        erase(&args)?
+    } else {
+        create(path, args.size)?
+    };
+    let name = path.display().to_string();
+    match output.format() {
+        Format::Table => output.line(&format!(
+            "{name} is an empty drive of {}; `kineticd {name}` serves it",
+            size_text(capacity)
+        )),
+        Format::Json => output.record(vec![
+            ("file", name.into()),
+            ("capacity_bytes", capacity.into()),
+        ]),
+    }
+}
+
+fn create(path: &Path, size: Option<u64>) -> Result<u64, Failure> {
+    let disk = FileDisk::create_new(path, size.unwrap_or(DEFAULT_IMAGE_BYTES))?;
+    let formatted = make_drive(&disk);
+    if formatted.is_err() {
+        // The file is ours and of no use; what is told is why.
+        let _ = fs::remove_file(path);
+    }
+    formatted?;
+    Ok(disk.capacity())
+}
+
+fn erase(args: &FormatArgs) -> Result<u64, Failure> {
+    let path = args.file.as_path();
+    let name = path.display();
+    if !args.force {
+        return Err(Failure::Usage(format!(
+            "{name} exists; --force makes an empty drive of it, and all that is on it is lost"
+        )));
+    }
+    if args.size.is_some() {
+        return Err(Failure::Usage(format!(
+            "{name} exists and keeps its size; --size is for new images"
+        )));
+    }
+    refuse_if_mounted_or_open(path)?;
+    let disk = FileDisk::open(path)?;
+    let found = kinetic_store::probe(&disk).map_err(|source| Failure::File {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let content = match found {
+        Probe::Drive => "a drive with all its keys",
+        Probe::Blank => "blank where a drive begins",
+        Probe::Foreign => "something that is no drive",
+    };
+    if !args.yes {
+        let size = size_text(disk.capacity());
+        confirm(&format!("{name} ({size}) is {content}. Erase it?"))?;
+    }
+    make_drive(&disk)?;
+    Ok(disk.capacity())
+}
+
+fn confirm(question: &str) -> Result<(), Failure> {
+    let stopped = |text: &str| Err(Failure::Usage(text.to_owned()));
+    if !io::stdin().is_terminal() {
+        return stopped("nothing was erased: nobody is there to ask; --yes erases without asking");
+    }
+    eprint!("{question} Type yes: ");
+    let mut answer = String::new();
+    let read = io::stdin().lock().take(64).read_line(&mut answer);
+    read.map_err(|source| Failure::Stream {
+        stream: "input",
+        source,
+    })?;
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        stopped("nothing was erased")
+    }
+}
+
+fn make_drive(disk: &FileDisk) -> Result<(), Failure> {
+    let mut uuid: [u8; 16] = random()?;
+    // A random UUID, RFC 9562 version 4.
+    uuid[6] = uuid[6] & 0x0f | 0x40;
+    uuid[8] = uuid[8] & 0x3f | 0x80;
+    let options = FormatOptions {
+        uuid,
+        entropy: random()?,
+        zone_size: None,
+    };
+    Ok(kinetic_store::format(disk, &options)?)
+}
+
+/// From the kernel.
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    let source = Path::new("/dev/urandom");
+    let read = fs::File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|error| Failure::File {
+        path: source.to_path_buf(),
+        source: error,
+    })?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(file: &Path) -> FormatArgs {
+        FormatArgs {
+            file: file.to_path_buf(),
+            size: None,
+            force: false,
+            yes: false,
+        }
+    }
+
+    #[test]
+    fn what_exists_is_not_touched_without_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("precious");
+        fs::write(&file, "data").unwrap();
+        let refused = erase(&args(&file)).unwrap_err();
+        assert!(refused.to_string().contains("--force"), "{refused}");
+        assert_eq!(fs::read(&file).unwrap(), b"data");
+    }
+
+    #[test]
+    fn a_new_image_is_a_drive_and_erasing_it_needs_consent() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("drive.img");
+        assert_eq!(create(&file, Some(256 << 20)).unwrap(), 256 << 20);
+        let disk = FileDisk::open(&file).unwrap();
+        assert_eq!(kinetic_store::probe(&disk).unwrap(), Probe::Drive);
+        let forced = FormatArgs {
+            force: true,
+            yes: true,
+            ..args(&file)
+        };
+        let in_use = erase(&forced).unwrap_err();
+        assert!(matches!(in_use, Failure::InUse(_)), "{in_use}");
+        drop(disk);
+        erase(&forced).unwrap();
+    }
+
+    #[test]
+    fn an_image_that_is_too_small_is_not_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("drive.img");
+        assert!(create(&file, Some(4096)).is_err());
+        assert!(!file.exists());
+    }
+}

@@ -1,0 +1,75 @@
+//! The commands: one file for each group of verbs, and here which is which.
+//!
+//! Guarantees: what a command printed has reached the reader when it succeeds. Not here: import
+//! and export (`transfer`) and the benchmark (`bench`).
+
+mod format;
+mod list;
+mod logs;
+mod read;
+mod status;
+mod write;
+
+use std::future::Future;
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::{Arguments, Command, DriveCommand, GlobalArgs};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::{bench, transfer};
+
+/// Does what the arguments say.
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { global, command } = arguments;
+    let mut output = Output::new(global.output);
+    let out = &mut output;
+    match command {
+        Command::Put(args) => brief(write::put(&global, args, out))?,
+        Command::Get(args) => brief(read::get(&global, args, out))?,
+        Command::Head(args) => brief(read::head(&global, args, out))?,
+        Command::Delete(args) => brief(write::delete(&global, args, out))?,
+        Command::List(args) => brief(list::list(&global, args, out))?,
+        Command::Next(args) => brief(read::next(&global, args, out))?,
+        Command::Prev(args) => brief(read::previous(&global, args, out))?,
+        Command::Ping => brief(status::ping(&global, out))?,
+        Command::Info => brief(status::info(&global, out))?,
+        Command::Log(args) => brief(status::log(&global, args, out))?,
+        Command::Flush => brief(write::flush(&global, out))?,
+        Command::Import(args) => busy(None, transfer::import(&global, args, out))?,
+        Command::Export(args) => busy(None, transfer::export(&global, args, out))?,
+        Command::Bench(args) => busy(args.threads, bench::run(&global, args, out))?,
+        Command::Drive(DriveCommand::Format(args)) => format::format(args, out)?,
+    }
+    output.finish()
+}
+
+/// Runs a command of a few requests: on this thread, which starts fastest.
+fn brief(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    runtime(Builder::new_current_thread().enable_all())?.block_on(command)
+}
+
+/// Runs a command of many requests, on as many threads as asked for or as there are processors.
+fn busy(
+    threads: Option<usize>,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    runtime(builder.enable_all())?.block_on(command)
+}
+
+fn runtime(builder: &mut Builder) -> Result<Runtime, Failure> {
+    builder.build().map_err(|source: io::Error| Failure::File {
+        path: "the runtime".into(),
+        source,
+    })
+}
+
+/// Connects, with the arguments that every command has.
+async fn connect(global: &GlobalArgs) -> Result<kinetic_client::Client, Failure> {
+    crate::connect::connect(global).await
+}

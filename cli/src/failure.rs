@@ -1,0 +1,256 @@
+//! What a command can fail with: a sentence, what to do about it, and the exit code.
+//!
+//! Guarantees: every failure has the exit code that `kinetic --help` documents. Not here: usage
+//! errors, which clap reports with code 2.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use kinetic_client::{ConnectError, Disconnected, Error, HelloError, StatusCode};
+use kinetic_store::disk::{DiskOpenError, HostRefusal};
+
+/// The exit codes, as `--help` tells them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the drive refused, or something failed that has no code of its own
+  2  wrong usage
+  3  there is no such key
+  4  the stored version is not the expected one
+  5  no connection, connection lost, or no answer in time
+  6  identity, key or permissions are not sufficient
+  7  a local file cannot be read or written
+  8  import or export: something was left out
+";
+
+/// What kind of failure it is, by exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Refused = 1,
+    Usage = 2,
+    NotFound = 3,
+    VersionMismatch = 4,
+    Connection = 5,
+    Permission = 6,
+    LocalFile = 7,
+    Incomplete = 8,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("{action}: {source}")]
+    Drive { action: String, source: Error },
+    #[error("no key {key}")]
+    NoSuchKey { key: String },
+    #[error("no key {direction} {key}")]
+    NoNeighbour {
+        direction: &'static str,
+        key: String,
+    },
+    #[error("put {key}: its version is {found}, expected was {expected}")]
+    Version {
+        key: String,
+        found: String,
+        expected: String,
+    },
+    #[error("{}: {source}", .path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("standard {stream}: {source}")]
+    Stream {
+        stream: &'static str,
+        source: io::Error,
+    },
+    #[error("{what} is larger than {limit} bytes, the most that the drive takes in one value")]
+    ValueTooLong { what: String, limit: u64 },
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Incomplete(String),
+    #[error("{count} of {total} operations failed, the first with: {first}")]
+    Bench {
+        count: u64,
+        total: u64,
+        first: Error,
+    },
+    #[error(transparent)]
+    Disk(#[from] DiskOpenError),
+    #[error(transparent)]
+    InUse(#[from] HostRefusal),
+    #[error(transparent)]
+    Format(#[from] kinetic_store::FormatError),
+    #[error("standard output was closed")]
+    BrokenPipe,
+}
+
+impl Failure {
+    /// A drive's error, with what was tried.
+    pub(crate) fn of(action: impl Into<String>) -> impl FnOnce(Error) -> Self {
+        move |source| Self::Drive {
+            action: action.into(),
+            source,
+        }
+    }
+
+    /// Whatever writing to standard output gave; a reader that has had enough is no failure.
+    pub(crate) fn of_stdout(source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
+        }
+        Self::Stream {
+            stream: "output",
+            source,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Connect(ConnectError::Hello {
+                source: HelloError::Refused { .. },
+                ..
+            })
+            | Self::Format(_)
+            | Self::InUse(_)
+            | Self::ValueTooLong { .. }
+            | Self::BrokenPipe => Kind::Refused,
+            Self::Connect(_) => Kind::Connection,
+            Self::Drive { source, .. } | Self::Bench { first: source, .. } => kind_of(source),
+            Self::NoSuchKey { .. } | Self::NoNeighbour { .. } => Kind::NotFound,
+            Self::Version { .. } => Kind::VersionMismatch,
+            Self::File { .. } | Self::Stream { .. } | Self::Disk(_) => Kind::LocalFile,
+            Self::Usage(_) => Kind::Usage,
+            Self::Incomplete(_) => Kind::Incomplete,
+        }
+    }
+
+    /// What to do about it, where that is known.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(ConnectError::Hello { .. }) => Some(
+                "a drive listens for plain connections on port 8123 unless told otherwise; \
+                 choose it with --drive HOST:PORT",
+            ),
+            Self::Connect(_) => Some(
+                "is the drive running, and is this its address? `kineticd drive.img` prints \
+                 where it listens; choose it with --drive HOST:PORT or KINETIC_DRIVE",
+            ),
+            Self::Drive { source, .. } | Self::Bench { first: source, .. } => advice_of(source),
+            Self::Version { .. } => Some(
+                "a put replaces only the version that it expects, and without \
+                 --expected-version only an entry without a version; give the version found as \
+                 --expected-version, or --force to replace whatever is there",
+            ),
+            Self::ValueTooLong { .. } => {
+                Some("split it over several keys; `kinetic info` shows the limits")
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::BrokenPipe => ExitCode::SUCCESS,
+            other => ExitCode::from(other.kind() as u8),
+        }
+    }
+}
+
+fn kind_of(error: &Error) -> Kind {
+    match (error.status(), error) {
+        (Some(StatusCode::NOT_FOUND), _) => Kind::NotFound,
+        (Some(StatusCode::VERSION_MISMATCH), _) => Kind::VersionMismatch,
+        (Some(StatusCode::NOT_AUTHORIZED | StatusCode::HMAC_FAILURE), _)
+        | (_, Error::Disconnected(Disconnected::BadSignature { .. })) => Kind::Permission,
+        (_, Error::Timeout { .. } | Error::Disconnected(_)) => Kind::Connection,
+        _ => Kind::Refused,
+    }
+}
+
+fn advice_of(error: &Error) -> Option<&'static str> {
+    let Some(status) = error.status() else {
+        return match error {
+            Error::Timeout { .. } => Some(
+                "a change may have taken effect all the same; --timeout gives the drive longer",
+            ),
+            Error::Disconnected(Disconnected::BadSignature { .. }) => Some(WRONG_KEY),
+            Error::Disconnected(_) => Some("a change may have taken effect all the same"),
+            _ => None,
+        };
+    };
+    match status {
+        StatusCode::HMAC_FAILURE => Some(WRONG_KEY),
+        StatusCode::NOT_AUTHORIZED => {
+            Some("this identity lacks the permission; choose another with --identity")
+        }
+        StatusCode::VERSION_FAILURE => {
+            Some("the drive has another cluster version; `kinetic info` shows it")
+        }
+        StatusCode::VERSION_MISMATCH => Some(
+            "`kinetic head KEY` shows the stored version: give it as --expected-version, or \
+             --force to act whatever it is",
+        ),
+        StatusCode::NO_SPACE => Some("the drive is full; delete something first"),
+        StatusCode::DEVICE_LOCKED => Some("the drive is locked; unlock it with its PIN"),
+        StatusCode::SERVICE_BUSY => Some("the drive is busy; try again"),
+        _ => None,
+    }
+}
+
+const WRONG_KEY: &str = "the drive knows this identity with another key, or not at all; choose \
+                         --identity, and the key with --key-file, KINETIC_KEY or --ask-key";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: StatusCode) -> Failure {
+        Failure::of("get a")(Error::Refused {
+            status,
+            message: String::new(),
+            cluster_version: None,
+        })
+    }
+
+    #[test]
+    fn refusals_have_the_documented_codes() {
+        assert_eq!(refused(StatusCode::NO_SPACE).kind(), Kind::Refused);
+        assert_eq!(refused(StatusCode::NOT_FOUND).kind(), Kind::NotFound);
+        assert_eq!(
+            refused(StatusCode::VERSION_MISMATCH).kind(),
+            Kind::VersionMismatch
+        );
+        assert_eq!(refused(StatusCode::NOT_AUTHORIZED).kind(), Kind::Permission);
+    }
+
+    #[test]
+    fn every_code_is_documented() {
+        let kinds = [
+            Kind::Refused,
+            Kind::Usage,
+            Kind::NotFound,
+            Kind::VersionMismatch,
+            Kind::Connection,
+            Kind::Permission,
+            Kind::LocalFile,
+            Kind::Incomplete,
+        ];
+        for kind in kinds {
+            assert!(
+                EXIT_CODES.contains(&format!("\n  {}  ", kind as u8)),
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_says_where_keys_come_from() {
+        let lost = Error::Disconnected(Disconnected::BadSignature { identity: 1 });
+        let failure = Failure::of("ping")(lost);
+        assert_eq!(failure.kind(), Kind::Permission);
+        assert!(failure.advice().unwrap().contains("--key-file"));
+    }
+}

@@ -1,0 +1,36 @@
+//! Every bound of the command, by name.
+//!
+//! Guarantees: the relations between them hold at compile time. Not here: the limits of a drive,
+//! which it reports.
+
+/// Bytes of a new image unless told otherwise: sparse, so it takes only what is written.
+pub(crate) const DEFAULT_IMAGE_BYTES: u64 = 16 << 30;
+
+/// Files or keys in flight during import and export, unless told otherwise.
+pub(crate) const DEFAULT_JOBS: usize = 32;
+
+/// Most files or keys in flight; each may hold a value of 1 MiB.
+pub(crate) const MAX_JOBS: usize = 1024;
+
+/// Longest file name of the file systems we know, in bytes.
+pub(crate) const MAX_FILE_NAME_BYTES: usize = 255;
+
+/// Attempts at a temporary name that nobody has.
+pub(crate) const TEMPORARY_NAMES: u32 = 16;
+
+/// Most connections of a benchmark.
+pub(crate) const MAX_BENCH_CONNECTIONS: usize = 1024;
+
+/// Most requests in flight on a connection of a benchmark.
+pub(crate) const MAX_BENCH_DEPTH: usize = 65_536;
+
+/// Longest latency that a benchmark tells apart, in nanoseconds.
+pub(crate) const MAX_LATENCY_NS: u64 = 120_000_000_000;
+
+/// Digits to which latencies are exact.
+pub(crate) const LATENCY_DIGITS: u8 = 3;
+
+/// Longest key file, in bytes.
+pub(crate) const MAX_KEY_FILE_BYTES: u64 = 64 << 10;
+
+const _: () = assert!(DEFAULT_JOBS <= MAX_JOBS);
