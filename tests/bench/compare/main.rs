@@ -142,38 +142,49 @@ fn measure_size(
     results: &mut Results,
 ) -> Result<(), BenchError> {
     let server = Server::start(target, &options.disk, size)?;
-    let keys = plan::keys(size);
-    let heaviest = SHAPES.last().copied().unwrap_or(Shape {
-        connections: 1,
-        depth: 1,
-    });
     for operation in [Operation::Put, Operation::Get] {
-        if operation == Operation::Get {
-            // Keys are drawn at random: after twelve writes for each, hardly one is missing.
-            let fill = plan_load(
-                Cell {
-                    size,
-                    operation: Operation::Put,
-                    shape: heaviest,
-                },
-                keys * 12,
-            );
-            load::run(&server, fill)?;
-        }
+        let fill_cpu_us = match operation {
+            Operation::Put => 0,
+            Operation::Get => fill(&server, size)?,
+        };
         for shape in SHAPES {
             let cell = Cell {
                 size,
                 operation,
                 shape,
             };
-            let rate = load::run(
-                &server,
-                plan_load(cell, plan::requests(cell, options.effort)),
-            )?;
+            let load = plan_load(cell, plan::requests(cell, options.effort));
+            let rate = load::run(&server, load, fill_cpu_us)?;
             results.entry((cell, target)).or_default().push(rate);
         }
     }
     Ok(())
+}
+
+/// Stores every key that will be read, and tells what the server's processor time for it was
+/// where a bench will do the same again before it reads.
+fn fill(server: &Server, size: u64) -> Result<u64, BenchError> {
+    let shape = SHAPES.last().copied().unwrap_or(SHAPES[0]);
+    if server.target == Target::Redis {
+        // Keys are drawn at random: after twelve writes for each, hardly one is missing.
+        let operation = Operation::Put;
+        let cell = Cell {
+            size,
+            operation,
+            shape,
+        };
+        load::run(server, plan_load(cell, plan::keys(size) * 12), 0)?;
+        return Ok(0);
+    }
+    let operation = Operation::Get;
+    let cell = Cell {
+        size,
+        operation,
+        shape,
+    };
+    let before = server.cpu_us()?;
+    load::run(server, plan_load(cell, 1), 0)?;
+    Ok(server.cpu_us()?.saturating_sub(before))
 }
 
 fn plan_load(cell: Cell, requests: u64) -> Load {
@@ -206,7 +217,7 @@ fn measure_durable(options: &Options, row: &mut DurableRow) -> Result<(), BenchE
         durability: Durability::WriteThrough,
         ..plan_load(cell, requests)
     };
-    row.drive.push(load::run(&server, load)?);
+    row.drive.push(load::run(&server, load, 0)?);
     Ok(())
 }
 
