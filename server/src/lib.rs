@@ -21,5 +21,8 @@ pub mod session;
 
 pub mod net;
 
+#[cfg(test)]
+mod ram_drive;
+
 pub use config::{Config, FactoryKeyReach};
 pub use net::{Server, StartError};
