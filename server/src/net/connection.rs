@@ -145,10 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     /// Sends what waits, then looks for something to do.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        let answered = self.is_answered();
         if let Err(error) = self.send(context) {
             return Poll::Ready(Event::Broken(error));
         }
-        if self.is_finished() {
+        if answered && self.connection.executor.outbox.is_empty() {
             return Poll::Ready(Event::Finished);
         }
         if self.is_runnable() {
@@ -278,8 +279,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         }
     }
 
-    /// Whether all is answered and sent, the last word included.
-    fn is_finished(&mut self) -> bool {
+    /// Whether the connection ends and all is answered, the last word included.
+    fn is_answered(&mut self) -> bool {
         let executor = &mut self.connection.executor;
         if self.ending.is_none() || self.intake.is_waiting() || !executor.is_idle() {
             return false;
@@ -288,7 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             executor.hang_up(farewell);
             self.ending = Some(Ending::Said);
         }
-        executor.outbox.is_empty()
+        true
     }
 
     /// Closes so that the peer gets the last word: closing a socket with unread bytes in it would
