@@ -2,7 +2,7 @@
 //!
 //! Guarantee: an entry says where the value lies and what its checksum is, and holds version and
 //! tag itself, so that metadata never costs a read of the log.
-//! Not here: how entries are stored (`run::leaf`) or logged (`log::record`).
+//! Not here: how entries are stored (`run::format::leaf`) or logged (`log::record`).
 
 use crate::layout::geometry::Location;
 

@@ -31,6 +31,9 @@ pub const MIN_ZONE: u64 = 4 << 20;
 pub const MAX_ZONE: u64 = 64 << 20;
 /// Smallest zone that the format allows at all; only tests use zones below [`MIN_ZONE`].
 pub const MIN_TEST_ZONE: u64 = 64 << 10;
+/// Bytes that the manifest's snapshot needs for each zone at most: the zone itself and an extent
+/// of a run in it, with room for both to grow.
+pub const SNAPSHOT_PER_ZONE: u64 = 96;
 /// Zones that a drive is cut into at least where capacity allows larger ones.
 pub const ZONES_WANTED: u64 = 1024;
 

@@ -407,6 +407,38 @@ fn write_through_waits_for_a_sync_and_write_back_does_not() {
 }
 
 #[test]
+fn a_durable_delete_of_a_key_whose_deletion_is_not_synced_waits_for_the_sync() {
+    let mut drive = Drive::new();
+    drive.put(b"k", b"1").unwrap();
+    drive.settle();
+    let back = drive.submit(vec![delete(b"k", Expected::Any)], Durability::WriteBack);
+    assert_eq!(drive.finish(back), Ok(()));
+    let again = vec![delete(b"k", Expected::Any)];
+    let through = drive.submit(again, Durability::WriteThrough);
+    drive.store.step_writer();
+    assert_eq!(drive.outcome(through), None);
+    assert_eq!(drive.finish(through), Ok(()));
+}
+
+#[test]
+fn replay_stays_bounded_when_every_boot_writes_less_than_a_flush_takes() {
+    let mut drive = Drive::new();
+    let mut flushes = 0;
+    for boot in 0..8_u8 {
+        for key in 0..4_u8 {
+            drive.put(&[boot, key], &[1; 5000]).unwrap();
+        }
+        drive.settle();
+        flushes += drive.store.status().flushes;
+        drive.reopen();
+    }
+    assert!(
+        flushes >= 2,
+        "160 kB of log, a flush due every 64 KiB, and {flushes} flushes"
+    );
+}
+
+#[test]
 fn a_full_drive_refuses_puts_and_takes_deletes_until_there_is_room_again() {
     let mut drive = Drive::with_zones(100);
     let mut stored = 0_u32;
@@ -500,6 +532,19 @@ fn a_flipped_bit_in_a_durable_group_refuses_to_open() {
     let disk = Arc::clone(&drive.disk);
     flip(&disk, b"firstvtag");
     let opened = Store::open(Arc::<MemoryDisk>::clone(&disk), options(), entropy(2));
+    let error = opened.unwrap_err();
+    assert!(matches!(error, OpenError::Log(_)), "{error}");
+}
+
+#[test]
+fn a_flipped_bit_in_what_recovery_sealed_refuses_to_open() {
+    let mut drive = Drive::new();
+    let only = vec![put(b"only", b"value", Expected::Any)];
+    let token = drive.submit(only, Durability::WriteThrough);
+    drive.finish(token).unwrap();
+    drive.reopen();
+    flip(&drive.disk, b"onlyvtag");
+    let opened = Store::open(Arc::<MemoryDisk>::clone(&drive.disk), options(), entropy(3));
     let error = opened.unwrap_err();
     assert!(matches!(error, OpenError::Log(_)), "{error}");
 }

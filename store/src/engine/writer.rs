@@ -80,16 +80,17 @@ struct Group {
 }
 
 impl Writer {
-    /// A writer whose next group and mutation follow these; it starts in a zone of its own.
+    /// A writer whose next group and mutation follow these; it starts in a zone of its own. The
+    /// replayed bytes of log count for the next flush, so that replay stays bounded over boots.
     #[must_use]
-    pub fn new(last_group: u64, last_seqno: Seqno) -> Self {
+    pub fn new(last_group: u64, last_seqno: Seqno, replayed: u64) -> Self {
         Self {
             zone: None,
             offset: 0,
             next_group: last_group + 1,
             last_seqno,
             syncs_seen: 0,
-            log_since_freeze: 0,
+            log_since_freeze: replayed,
         }
     }
 
@@ -302,11 +303,11 @@ impl Writer {
             let waiter = Waiter { token, completion };
             let wanted = match (durability, &outcome) {
                 (Durability::WriteBack, _) | (_, Err(_)) => 0,
-                (Durability::WriteThrough, Ok(Done::Nothing)) => 0,
-                (Durability::WriteThrough | Durability::Flush, Ok(_)) => progress.written_group,
+                // Also where nothing was logged: the delete that made it so may not be durable.
+                (Durability::WriteThrough | Durability::Flush, Ok(())) => progress.written_group,
             };
             if wanted <= progress.durable_group || shared.options.answers_early() {
-                tell.push((waiter, outcome.map(|_| ())));
+                tell.push((waiter, outcome));
             } else {
                 progress.durable_waiters.push_back((wanted, waiter));
             }
@@ -363,14 +364,7 @@ impl Writer {
     }
 }
 
-type Outcome = Result<Done, CommitError>;
-
-/// What a commit that succeeded left in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Done {
-    Logged,
-    Nothing,
-}
+type Outcome = Result<(), CommitError>;
 
 /// A version check met a block that is not in memory, and the step may not wait for the disk.
 struct NeedsDisk;
@@ -418,7 +412,6 @@ impl Group {
                 Err(Verdict::Refused(failure)) => return Ok(Err(CommitError { index, failure })),
             }
         }
-        let logged = self.entries.len();
         let mutations = prepared.commit.mutations.iter();
         for ((mutation, checksum), wanted) in mutations.zip(&prepared.checksums).zip(needed) {
             // A batch may delete what it put itself, though nothing was stored before.
@@ -426,11 +419,7 @@ impl Group {
                 self.append(mutation, *checksum);
             }
         }
-        Ok(Ok(if self.entries.len() > logged {
-            Done::Logged
-        } else {
-            Done::Nothing
-        }))
+        Ok(Ok(()))
     }
 
     /// Whether a mutation may be done, and if so, whether there is something to log.
@@ -535,12 +524,11 @@ impl From<CommitFailure> for Verdict {
     }
 }
 
+/// The group is not written. Commits that logged nothing fail too: that there was nothing to log
+/// may be because of a delete that failed with this group.
 fn fail_written(outcomes: &mut [Outcome], kind: io::ErrorKind) {
     let failure = CommitFailure::WriteFailed(kind);
-    for outcome in outcomes
-        .iter_mut()
-        .filter(|outcome| **outcome == Ok(Done::Logged))
-    {
+    for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
         *outcome = Err(CommitError { index: 0, failure });
     }
 }

@@ -6,7 +6,8 @@
 //! Not here: what a zone holds at the moment (`manifest`).
 
 use crate::limits::{
-    BLOCK, MAX_ZONE, MIN_CAPACITY, MIN_TEST_ZONE, MIN_ZONE, MIN_ZONES, ZONES_WANTED,
+    BLOCK, MAX_ZONE, MIN_CAPACITY, MIN_TEST_ZONE, MIN_ZONE, MIN_ZONES, SNAPSHOT_PER_ZONE,
+    ZONES_WANTED,
 };
 
 /// Number of a zone; zone 0 holds the superblocks.
@@ -46,7 +47,7 @@ impl Geometry {
     }
 
     /// Geometry with zones of `zone_size` bytes. `None` when the size is no power of two, out of
-    /// range, or leaves fewer zones than a drive needs.
+    /// range, or leaves fewer zones than a drive needs or more than one zone's manifest can list.
     #[must_use]
     pub fn with_zone_size(capacity: u64, zone_size: u32) -> Option<Self> {
         let size = u64::from(zone_size);
@@ -54,7 +55,8 @@ impl Geometry {
             return None;
         }
         let zones = u32::try_from(capacity / size).unwrap_or(u32::MAX);
-        (zones >= MIN_ZONES).then_some(Self { zone_size, zones })
+        let snapshot = u64::from(zones) * SNAPSHOT_PER_ZONE + 4 * BLOCK;
+        (zones >= MIN_ZONES && snapshot <= size).then_some(Self { zone_size, zones })
     }
 
     /// Byte of the disk at which `zone` starts.
@@ -116,6 +118,12 @@ mod tests {
                 zones: 1024
             }
         );
+    }
+
+    #[test]
+    fn more_zones_than_a_manifest_can_list_are_refused() {
+        assert!(Geometry::with_zone_size(500 * (64 << 10), 64 << 10).is_some());
+        assert_eq!(Geometry::with_zone_size(1700 * (64 << 10), 64 << 10), None);
     }
 
     #[test]

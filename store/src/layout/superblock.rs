@@ -2,7 +2,7 @@
 //!
 //! Guarantee: two slots, written in turn and each synced, so that one always survives a torn
 //! write; the valid slot with the higher sequence counts. A slot verifies by its own checksum.
-//! Not here: choosing and repairing slots while a drive opens (`engine::recovery`).
+//! Not here: choosing and repairing slots while a drive opens (`open::slots`, `open::recovery`).
 
 use std::io::{self, IoSlice};
 
@@ -49,13 +49,13 @@ const _: () = assert!(WIDTH <= BLOCK_LEN);
 pub enum Slot {
     /// At the first byte of the disk.
     First,
-    /// In the middle of zone 0.
+    /// 32 KiB behind it, in the same zone.
     Second,
 }
 
 impl Slot {
-    /// Byte of the disk at which the slot starts. The second lies half the smallest zone size of
-    /// the disk's class in, so that it can be found before the zone size is known.
+    /// Byte of the disk at which the slot starts: the same for every zone size, since a slot is
+    /// read before the zone size is known.
     #[must_use]
     pub fn position(self) -> u64 {
         match self {

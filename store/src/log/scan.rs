@@ -3,7 +3,7 @@
 //! Guarantee: what is replayed is the longest chain of groups from the replay point in which every
 //! group verifies and every value past the last known sync too. A group that does not verify ends
 //! the chain only if no later valid group says that it had been synced; else the log is corrupt
-//! and nothing is cut.
+//! and nothing is cut. Nor is anything cut of what recovery sealed: all of that had been synced.
 //! What stays undecidable: if the group that rotted is the last one that was synced and nothing
 //! was written behind it, it looks like one that was never synced.
 //! Not here: what is done with the groups (`open::recovery`).
@@ -76,18 +76,25 @@ pub struct Scanner<'a> {
     disk: &'a dyn Disk,
     geometry: Geometry,
     zones: &'a [ZoneInfo],
+    manifest_boot: u64,
     window: Vec<u8>,
     window_start: Location,
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner over `zones`.
+    /// A scanner over `zones`, as a manifest that was started by `manifest_boot` lists them.
     #[must_use]
-    pub fn new(disk: &'a dyn Disk, geometry: Geometry, zones: &'a [ZoneInfo]) -> Self {
+    pub fn new(
+        disk: &'a dyn Disk,
+        geometry: Geometry,
+        zones: &'a [ZoneInfo],
+        manifest_boot: u64,
+    ) -> Self {
         Self {
             disk,
             geometry,
             zones,
+            manifest_boot,
             window: Vec::new(),
             window_start: Location::default(),
         }
@@ -98,9 +105,8 @@ impl<'a> Scanner<'a> {
         let mut links: Vec<Link> = Vec::new();
         let mut durable_up_to = point.group.saturating_sub(1);
         let mut number = point.group;
-        let mut offset = BLOCK32;
         for (place, info) in self.zones.iter().enumerate() {
-            offset = if info.ordinal == point.ordinal {
+            let mut offset = if info.ordinal == point.ordinal {
                 point.offset
             } else {
                 BLOCK32
@@ -111,7 +117,13 @@ impl<'a> Scanner<'a> {
                 number += 1;
                 links.push(link);
             }
-            if info.end.is_some() {
+            if let Some(end) = self.sealed_by_recovery(info) {
+                if offset != end {
+                    return Err(ScanError::Corrupt {
+                        group: number,
+                        zone: info.stamp.zone.0,
+                    });
+                }
                 durable_up_to = durable_up_to.max(number - 1);
             }
         }
@@ -128,7 +140,6 @@ impl<'a> Scanner<'a> {
             });
         }
         durable_up_to = durable_up_to.max(evidence).min(number - 1);
-        let _unused = offset;
         if values == Values::Verified {
             self.cut_at_bad_values(&mut links, durable_up_to)?;
         }
@@ -136,6 +147,13 @@ impl<'a> Scanner<'a> {
             links,
             durable_up_to,
         })
+    }
+
+    /// Where recovery sealed a zone of an earlier boot: everything before that had been synced.
+    /// A seal of the boot that the manifest belongs to proves nothing: it came after a failed
+    /// write, and may be on the disk without the groups before it.
+    fn sealed_by_recovery(&self, info: &ZoneInfo) -> Option<u32> {
+        info.end.filter(|_| info.boot < self.manifest_boot)
     }
 
     /// The group with this number: at `offset`, or at the next block where a sync came between.

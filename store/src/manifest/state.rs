@@ -2,7 +2,7 @@
 //!
 //! Guarantee: applying the edits of [`ManifestState::snapshot`] to an empty state gives the same
 //! state. An edit that contradicts the state is refused, since it means a damaged manifest.
-//! Not here: what is only known in memory (open rooms, zones waiting for readers: `engine::space`).
+//! Not here: what is only known in memory (open rooms, zones waiting for readers: `upkeep::space`).
 
 use std::collections::BTreeMap;
 
@@ -35,6 +35,9 @@ pub enum Contradiction {
     /// A run is removed that is not live.
     #[error("the manifest removes run {0}, which is not live")]
     UnknownRun(u64),
+    /// All of it together does not fit one zone; the geometry should not allow that.
+    #[error("the manifest does not fit one zone any more")]
+    SnapshotTooLarge,
     /// A zone's live bytes would fall below zero.
     #[error("the manifest takes more live bytes from zone {0} than it has")]
     NegativeLive(u32),

@@ -99,7 +99,7 @@ pub fn recover(
         Values::Verified
     };
     let zones = manifest.state.replay_zones();
-    let mut scanner = Scanner::new(&*disk, geometry, &zones);
+    let mut scanner = Scanner::new(&*disk, geometry, &zones, superblock.manifest_boot);
     let chain = scanner.chain(&manifest.state.replay, values)?;
     let (table, last_seqno) = replay(&mut scanner, &chain, manifest.state.replay.seqno)?;
 
@@ -108,6 +108,8 @@ pub fn recover(
     let last_group = chain.links.last().map(|link| link.header.number);
     let last_group = last_group.unwrap_or(manifest.state.replay.group.saturating_sub(1));
 
+    let lengths = chain.links.iter().map(|link| u64::from(link.header.length));
+    let replayed = lengths.sum();
     let mut state = manifest.state;
     settle(&mut state, &zones, &chain, superblock.manifest.zone)?;
     let runs = state
@@ -151,7 +153,7 @@ pub fn recover(
     let upkeep = Upkeep::new(ledger, space, salts, &shared);
     Ok(Recovered {
         shared,
-        writer: Writer::new(last_group, last_seqno),
+        writer: Writer::new(last_group, last_seqno, replayed),
         upkeep,
     })
 }

@@ -3,7 +3,7 @@
 //! Guarantee: one group of a leaf is decoded at a time; a call reads at most two paths from root
 //! to leaf. A call that fails changes nothing: it can be repeated with more effort, and an
 //! unreadable leaf is never stepped over.
-//! Not here: merging several runs (`engine`).
+//! Not here: merging several runs (`upkeep`).
 
 use std::mem;
 use std::ops::Bound;

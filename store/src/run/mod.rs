@@ -3,7 +3,7 @@
 //! Guarantee: every function works by step, without threads, clock or randomness; the same
 //! entries in the same room make the same bytes. Memory of builder, reader and cursor is bounded
 //! whatever the size of the run.
-//! Not here: which runs exist (`manifest`), when they are made and merged (`engine`).
+//! Not here: which runs exist (`manifest`), when they are made and merged (`upkeep`).
 //!
 //! In layer order: [`format`](mod@format) (what a run is made of), [`output`] (room in, aligned
 //! writes out),

@@ -3,7 +3,7 @@
 //! Guarantee: filters are asked before what they cover, so that a miss usually needs no leaf; an
 //! unreadable filter costs time, never an answer. An unreadable node or leaf is an error, never
 //! "not here": an older run must not answer instead.
-//! Not here: keys in order (`cursor`), which run is asked first (`engine`).
+//! Not here: keys in order (`cursor`), which run is asked first (`upkeep`).
 
 use std::sync::Arc;
 

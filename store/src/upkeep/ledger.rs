@@ -154,17 +154,8 @@ impl Ledger {
         self.superblock.manifest = fresh.stamp;
         self.superblock.manifest_boot = self.superblock.boot;
         self.superblock.first_frame = number;
-        let location = Location {
-            zone: fresh.stamp.zone,
-            offset: 0,
-        };
-        let frame = self
-            .journal
-            .frame(&self.state.snapshot())
-            .unwrap_or(PendingFrame {
-                location,
-                bytes: Vec::new(),
-            });
+        let frame = self.journal.frame(&self.state.snapshot());
+        let frame = frame.ok_or(Contradiction::SnapshotTooLarge)?;
         self.under_way = Some(Change {
             stage: Stage::Header,
             frame,

@@ -46,6 +46,8 @@ pub struct Upkeep {
     /// Room in run zones of this boot.
     spare: Vec<ZoneRoom>,
     damaged: BTreeSet<RunId>,
+    /// The manifest zone is full: the state is ahead of it until it has moved.
+    must_move: bool,
     retry_at: u64,
     freeze_again_at: u64,
 }
@@ -107,6 +109,7 @@ impl Upkeep {
             headers: Vec::new(),
             spare: Vec::new(),
             damaged: BTreeSet::new(),
+            must_move: false,
             retry_at: 0,
             freeze_again_at: 0,
         };
@@ -183,6 +186,9 @@ impl Upkeep {
             return Ok(Step::Worked);
         }
         self.space.release();
+        if self.must_move {
+            return self.move_manifest(shared);
+        }
         if let Some(info) = self.headers.last().copied() {
             self.write_header(shared, info)?;
             return Ok(Step::Worked);
@@ -217,11 +223,19 @@ impl Upkeep {
     /// Begins a change of the manifest; moves it to a fresh zone where its own is full.
     fn change(&mut self, edits: &[Edit], after: After, shared: &Shared) -> Result<Step, Trouble> {
         self.after = after;
-        if !self.ledger.begin(edits)? {
-            let stamp = self.fresh(shared).ok_or_else(no_zone)?;
-            let fresh = FreshZone { stamp };
-            self.ledger.move_to(fresh, &shared.geometry)?;
+        if self.ledger.begin(edits)? {
+            return Ok(Step::Worked);
         }
+        self.must_move = true;
+        self.move_manifest(shared)
+    }
+
+    /// Moves the manifest to a fresh zone. Where none is free this is tried again: nothing else
+    /// may be changed before.
+    fn move_manifest(&mut self, shared: &Shared) -> Result<Step, Trouble> {
+        let stamp = self.fresh(shared).ok_or_else(no_zone)?;
+        self.ledger.move_to(FreshZone { stamp }, &shared.geometry)?;
+        self.must_move = false;
         Ok(Step::Worked)
     }
 
