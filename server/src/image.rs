@@ -57,6 +57,12 @@ pub enum ImageError {
         /// Why.
         source: OpenError,
     },
+    /// A new image has nowhere to be.
+    #[error("{} cannot be created: its directory does not exist; create that first", .path.display())]
+    NoDirectory {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// The host gave no random bytes.
     #[error("the host gives no random bytes")]
     NoRandomness,
@@ -108,7 +114,10 @@ fn create(path: &Path, size: ImageSize) -> Result<FileDisk, ImageError> {
         entropy: random()?,
         zone_size: None,
     };
-    let disk = FileDisk::create_new(path, size.0)?;
+    let disk = FileDisk::create_new(path, size.0).map_err(|error| match error {
+        DiskOpenError::NotFound { path } => ImageError::NoDirectory { path },
+        error => error.into(),
+    })?;
     match kinetic_store::format(&disk, &options) {
         Ok(()) => Ok(disk),
         Err(source) => {

@@ -64,6 +64,10 @@ pub const LINGER_MS: u64 = 2_000;
 /// Bytes that a closing connection reads and throws away, so that the peer gets the last answer.
 pub const LINGER_BYTES: usize = 64 << 20;
 
+/// Milliseconds that a stopping server reads on for requests that had arrived by then; a peer that
+/// never stops sending must not keep it from stopping.
+pub const LAST_READS_MS: u64 = 200;
+
 /// Seconds that a stopping server gives its connections.
 pub const DRAIN_SECONDS: u64 = 10;
 
@@ -92,6 +96,7 @@ pub const RANGE_PAGES_INLINE: usize = 4;
 pub const NEIGHBOUR_TRIES: usize = 64;
 
 const _: () = assert!(BACKLOG_FLOOR_BYTES <= BACKLOG_BYTES);
+const _: () = assert!(LAST_READS_MS + LINGER_MS < DRAIN_SECONDS * 1000);
 const _: () = assert!(READ_BYTES <= BACKLOG_FLOOR_BYTES);
 const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);

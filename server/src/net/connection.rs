@@ -22,7 +22,9 @@ use super::executor::{Executor, Flow};
 use super::inbox::{Known, News};
 use super::intake::Intake;
 use super::registry::Entry;
-use crate::limits::{LINGER_BYTES, LINGER_MS, RETRY_MS, TURN_ANSWER_BYTES, TURN_REQUESTS};
+use crate::limits::{
+    LAST_READS_MS, LINGER_BYTES, LINGER_MS, RETRY_MS, TURN_ANSWER_BYTES, TURN_REQUESTS,
+};
 use crate::session::unsolicited::Farewell;
 
 /// One connection.
@@ -44,6 +46,7 @@ struct Life<S> {
     ending: Option<Ending>,
     retry: Option<Pin<Box<Sleep>>>,
     stall: Option<Pin<Box<Sleep>>>,
+    last_reads: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why the next request is not executed.
@@ -77,7 +80,7 @@ enum Event {
     Read,
     /// The peer will send no more.
     End,
-    /// The server stops and all that came has been read.
+    /// The server stops, and all that had come by then has been read.
     Drained,
     /// The inbox has something.
     News(News),
@@ -103,6 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             ending: None,
             retry: None,
             stall: None,
+            last_reads: None,
         };
         tracing::debug!(%peer, "connected");
         loop {
@@ -120,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Event::End => life.end(),
                 Event::Drained => life.ending = Some(Ending::Say(Farewell::Stopping)),
-                Event::News(News::Stopping) => life.known = Known::Stopping,
+                Event::News(News::Stopping) => life.stop(),
                 Event::News(News::Done) | Event::Retry => {
                     life.blocked = Blocked::No;
                     life.retry = None;
@@ -158,6 +162,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         let inbox = self.connection.executor.inbox();
         if let Poll::Ready(news) = inbox.poll(context, &self.known) {
             return Poll::Ready(Event::News(news));
+        }
+        if self.ending.is_none()
+            && let Some(last_reads) = &mut self.last_reads
+            && last_reads.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Event::Drained);
         }
         if self.ending.is_none() && self.intake.may_grow(self.connection.entry.room()) {
             match self.intake.poll_read(&mut self.connection.stream, context) {
@@ -256,6 +266,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 self.ending = Some(Ending::Say(farewell));
             }
         }
+    }
+
+    /// The server stops: what has arrived is still read, but not for ever.
+    fn stop(&mut self) {
+        self.known = Known::Stopping;
+        self.last_reads = Some(Box::pin(sleep(Duration::from_millis(LAST_READS_MS))));
     }
 
     /// The peer sends no more: answer what is complete.
