@@ -84,7 +84,7 @@ pub(crate) struct GetArgs {
     pub(crate) key: ByteText,
 
     /// The file to write, - for standard output; it appears whole or not at all
-    #[arg(short, long = "out", value_name = "FILE", default_value = "-")]
+    #[arg(short = 'o', long = "out", value_name = "FILE", default_value = "-")]
     pub(crate) file: PathBuf,
 }
 

@@ -70,10 +70,6 @@ impl SplitMix {
     }
 
     /// A number below `bound`, evenly enough for a benchmark.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the upper half of a product of 64 bits"
-    )]
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }

@@ -15,7 +15,8 @@ pub(super) async fn ping(global: &GlobalArgs, output: &mut Output) -> Result<(),
     let client = connect(global).await?;
     let started = Instant::now();
     client.noop().await.map_err(Failure::of("ping"))?;
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    let microseconds = (started.elapsed().as_secs_f64() * 1e6).round();
+    let milliseconds = microseconds / 1000.0;
     match output.format() {
         Format::Table => output.line(&format!(
             "{} answered in {milliseconds:.3} ms",
