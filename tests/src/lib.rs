@@ -6,6 +6,7 @@
 //! - [`program`]: the workspace's own binaries, built when they are needed
 //! - [`drive`]: a running `kineticd`
 //! - [`raw`]: a connection that sends any bytes and reads whole frames
+//! - [`conversation`]: requests in order, and answers that are what every answer must be
 
 pub mod process;
 
@@ -14,3 +15,5 @@ pub mod program;
 pub mod drive;
 
 pub mod raw;
+
+pub mod conversation;
