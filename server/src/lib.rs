@@ -11,6 +11,9 @@ pub mod device;
 
 pub mod auth;
 
+#[cfg(test)]
+mod ram_drive;
+
 pub mod config;
 
 pub mod image;
@@ -20,9 +23,6 @@ pub mod ops;
 pub mod session;
 
 pub mod net;
-
-#[cfg(test)]
-mod ram_drive;
 
 pub use config::{Config, FactoryKeyReach};
 pub use net::{Server, StartError};

@@ -17,10 +17,10 @@ use kinetic_proto::FrameError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Sleep, sleep, timeout};
 
+use super::buffers::inbox::{Known, News};
+use super::buffers::intake::Intake;
 use super::clock::Clock;
 use super::executor::{Executor, Flow};
-use super::inbox::{Known, News};
-use super::intake::Intake;
 use super::registry::Entry;
 use crate::limits::{
     LAST_READS_MS, LINGER_BYTES, LINGER_MS, RETRY_MS, TURN_ANSWER_BYTES, TURN_REQUESTS,

@@ -11,10 +11,10 @@ use kinetic_proto::Frame;
 use kinetic_proto::limits::MAX_VALUE_SIZE;
 use kinetic_store::{Commit, Effort, SubmitError, Ticket};
 
+use super::buffers::inbox::{Done, Inbox, PUBLISHED, completion};
+use super::buffers::outbox::Outbox;
+use super::buffers::pending::{Pending, Waiting};
 use super::clock::Clock;
-use super::inbox::{Done, Inbox, PUBLISHED, completion};
-use super::outbox::Outbox;
-use super::pending::{Pending, Waiting};
 use super::readers::{Job, Readers};
 use crate::device::statistics::Tally;
 use crate::limits::{PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};

@@ -1,31 +1,22 @@
 //! Sockets, tasks, threads and clocks: the only room that knows tokio.
 //!
-//! In layer order: [`clock`], [`inbox`] (what a connection hears of), [`pending`] (what it waits
-//! for), [`readers`] (threads for reads of the disk), [`outbox`] and [`intake`] (its buffers),
-//! [`executor`] (doing what the session says), [`registry`] (all connections), [`connection`] (the
-//! loop), [`host`] and [`sampler`] (load and addresses of the host), [`server`].
+//! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`readers`] (threads for
+//! reads of the disk), [`registry`] (all connections), [`executor`] (doing what the session says),
+//! [`connection`] (the loop), [`host`] (load and addresses of the host), [`server`].
 
 mod clock;
 
-mod inbox;
-
-mod pending;
+mod buffers;
 
 mod readers;
 
-mod outbox;
-
-mod intake;
+mod registry;
 
 mod executor;
-
-mod registry;
 
 mod connection;
 
 mod host;
-
-mod sampler;
 
 mod server;
 

@@ -11,7 +11,7 @@ use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
-use super::inbox::{Done, Inbox};
+use super::buffers::inbox::{Done, Inbox};
 use crate::limits::DISK_READ_QUEUE;
 use crate::ops::{Answer, NotCached, Read};
 use crate::session::Drive;

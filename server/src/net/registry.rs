@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::inbox::Inbox;
-use super::intake::Room;
+use super::buffers::inbox::Inbox;
+use super::buffers::intake::Room;
 use crate::limits::BUFFERED_BYTES;
 
 /// All open connections.

@@ -11,7 +11,8 @@ use prost::Message as _;
 
 use super::entry::Source;
 use super::*;
-use crate::auth::{Channel, Identity, Permission, Scope};
+use crate::auth::{Access, Channel, Identity, Permission, Scope};
+use crate::device::Device;
 use crate::ram_drive::{body, command, device, entry};
 
 struct Bed {

@@ -7,10 +7,10 @@ use kinetic_proto::{FrameDecoder, Received, Seal, SigningKey, message};
 use kinetic_store::{Durability, Threads};
 use prost::Message as _;
 
-use super::unsolicited::encode_hello;
 use super::*;
 use crate::auth::FACTORY_KEY;
 use crate::ram_drive::{body, command, device, entry, frame};
+use crate::session::unsolicited::encode_hello;
 
 struct Talk {
     drive: Drive,

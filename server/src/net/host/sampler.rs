@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::clock::Clock;
-use super::host::{self, Totals};
+use super::kernel::{self, Totals};
 use crate::device::vitals::Vitals;
 use crate::limits::SAMPLE_SECONDS;
+use crate::net::clock::Clock;
 use crate::session::Drive;
 
 /// The thread.
@@ -25,7 +25,7 @@ impl Sampler {
     pub(crate) fn start(drive: &Arc<Drive>) -> io::Result<Self> {
         let (stop, stopped) = bounded(1);
         drive.device.set_vitals(Vitals {
-            interfaces: host::interfaces(),
+            interfaces: kernel::interfaces(),
             ..Vitals::default()
         });
         let drive = Arc::clone(drive);

@@ -1,0 +1,131 @@
+//! The drive as a unit: what operations are given.
+//!
+//! Guarantee: everything here answers from memory but the store itself.
+//! Not here: who may do what (`auth`), and anything of a connection.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use kinetic_proto::Limits;
+use kinetic_proto::schema::command::PowerLevel;
+use kinetic_proto::schema::command::get_log::{Capacity, Configuration};
+use kinetic_store::Store;
+
+use super::identity::DriveNames;
+use super::messages::Messages;
+use super::statistics::Statistics;
+use super::vitals::Vitals;
+
+/// Ports that a drive listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ports {
+    /// Of the plain listener.
+    pub plain: Option<u16>,
+    /// Of the TLS listener.
+    pub tls: Option<u16>,
+}
+
+/// One drive.
+pub struct Device {
+    /// Where the keys are.
+    pub store: Store,
+    /// What it is called.
+    pub names: DriveNames,
+    /// What it enforces and reports.
+    pub limits: Limits,
+    /// What it has done.
+    pub statistics: Statistics,
+    /// What happened to it.
+    pub messages: Messages,
+    ports: Ports,
+    cluster_version: AtomicI64,
+    vitals: RwLock<Arc<Vitals>>,
+}
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Device")
+            .field("names", &self.names)
+            .field("ports", &self.ports)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Device {
+    /// The drive on this store, reached at these ports.
+    #[must_use]
+    pub fn new(store: Store, ports: Ports, limits: Limits) -> Self {
+        let names = DriveNames::of(store.status().uuid);
+        let messages = Messages::default();
+        messages.note(&format!("drive {} started", names.serial_number));
+        Self {
+            store,
+            names,
+            limits,
+            statistics: Statistics::default(),
+            messages,
+            ports,
+            cluster_version: AtomicI64::new(0),
+            vitals: RwLock::default(),
+        }
+    }
+
+    /// The cluster version that every request must name.
+    pub fn cluster_version(&self) -> i64 {
+        self.cluster_version.load(Ordering::Acquire)
+    }
+
+    /// Load, temperatures and interfaces as last seen.
+    pub fn vitals(&self) -> Arc<Vitals> {
+        let vitals = self.vitals.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&vitals)
+    }
+
+    /// Keeps what was seen of the host.
+    pub fn set_vitals(&self, vitals: Vitals) {
+        *self.vitals.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(vitals);
+    }
+
+    /// Body of GETLOG CAPACITIES.
+    pub fn capacity(&self) -> Capacity {
+        let status = self.store.status();
+        Capacity {
+            nominal_capacity_in_bytes: Some(status.capacity_bytes),
+            portion_full: Some(share(status.used_bytes, status.capacity_bytes)),
+        }
+    }
+
+    /// Body of GETLOG CONFIGURATION, and of the hello.
+    pub fn configuration(&self) -> Configuration {
+        let text = |text: &str| Some(text.to_owned());
+        Configuration {
+            vendor: text("kineticd"),
+            model: text("kineticd software drive"),
+            serial_number: Some(self.names.serial_number.clone().into()),
+            version: text(env!("CARGO_PKG_VERSION")),
+            interface: self.vitals().interfaces.clone(),
+            port: self.ports.plain.map(u32::from),
+            tls_port: self.ports.tls.map(u32::from),
+            compilation_date: text(env!("KINETIC_SOURCE_DATE")),
+            source_hash: text(env!("KINETIC_SOURCE_HASH")),
+            world_wide_name: Some(self.names.world_wide_name.clone().into()),
+            protocol_version: text(PROTOCOL_VERSION),
+            protocol_compilation_date: text(env!("KINETIC_SOURCE_DATE")),
+            protocol_source_hash: text(env!("KINETIC_SOURCE_HASH")),
+            current_power_level: Some(PowerLevel::Operational.into()),
+        }
+    }
+}
+
+/// A share from 0 to 1, as exactly as its message can say it.
+fn share(part: u64, whole: u64) -> f32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the message holds a 32-bit float"
+    )]
+    let share = (part as f64 / whole.max(1) as f64) as f32;
+    share.clamp(0.0, 1.0)
+}
+
+/// The version of the protocol that the drive speaks.
+const PROTOCOL_VERSION: &str = "4.0.1";

@@ -1,0 +1,102 @@
+//! From a request to what is left to do for it, once its permissions are checked.
+//!
+//! Guarantee: work holds its grants, or the access to ask for them once it knows the keys, so that
+//! nothing is done that was not granted.
+
+use kinetic_store::{Durability, Effort, Mutation};
+
+use super::answer::Answer;
+use super::get::{self, Extent};
+use super::request::Request;
+use super::status::NotCached;
+use super::{delete, flush, get_log, get_version, neighbour, noop, put, range};
+use crate::auth::{Access, Denied, Grant, grant};
+use crate::device::Device;
+
+/// What is left to do for a request.
+#[derive(Debug)]
+pub enum Work {
+    /// Nothing: this is the answer.
+    Done(Answer),
+    /// A commit.
+    Write(Write),
+    /// A read.
+    Read(Read),
+}
+
+/// A commit of one request.
+#[derive(Debug)]
+pub struct Write {
+    /// What to change; nothing for a flush.
+    pub mutations: Vec<Mutation>,
+    /// When it counts as done.
+    pub durability: Durability,
+}
+
+/// A read that holds its grants, or the access to ask for them once it knows the keys.
+#[derive(Debug)]
+pub enum Read {
+    /// GET.
+    Entry(Grant<grant::Read>, Extent),
+    /// GETVERSION.
+    Version(Grant<grant::Read>),
+    /// GETNEXT and GETPREVIOUS.
+    Neighbour(Access, neighbour::Neighbour),
+    /// GETKEYRANGE.
+    Range(Access, range::KeysInRange),
+}
+
+impl Read {
+    /// Does it, with as much effort as the caller's thread can afford.
+    pub fn run(&self, device: &Device, effort: Effort) -> Result<Answer, NotCached> {
+        match self {
+            Self::Entry(grant, extent) => get::run(grant, *extent, device, effort),
+            Self::Version(grant) => get_version::run(grant, device, effort),
+            Self::Neighbour(access, request) => neighbour::run(access, request, device, effort),
+            Self::Range(access, request) => range::run(access, request, device, effort),
+        }
+    }
+}
+
+/// Checks permissions and says what is left to do.
+pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
+    let entry_denied = |denied: Denied| Work::Done(Answer::of(denied.into()).with_entry());
+    match request {
+        Request::Noop => Work::Done(noop::run(access.known())),
+        Request::Flush => {
+            let (mutations, durability) = flush::plan(access.known());
+            Work::Write(Write {
+                mutations,
+                durability,
+            })
+        }
+        Request::Put(put) => match access.to_key(put.key.clone()) {
+            Ok(grant) => Work::Write(Write {
+                durability: put.durability,
+                mutations: vec![put::mutation(grant, put)],
+            }),
+            Err(denied) => entry_denied(denied),
+        },
+        Request::Delete(delete) => match access.to_key(delete.key.clone()) {
+            Ok(grant) => Work::Write(Write {
+                durability: delete.durability,
+                mutations: vec![delete::mutation(grant, delete)],
+            }),
+            Err(denied) => entry_denied(denied),
+        },
+        Request::Get(get) => match access.to_key(get.key) {
+            Ok(grant) => Work::Read(Read::Entry(grant, get.extent)),
+            Err(denied) => entry_denied(denied),
+        },
+        Request::GetVersion(get) => match access.to_key(get.key) {
+            Ok(grant) => Work::Read(Read::Version(grant)),
+            Err(denied) => entry_denied(denied),
+        },
+        Request::Neighbour(request) => Work::Read(Read::Neighbour(access.clone(), request)),
+        Request::Range(request) => Work::Read(Read::Range(access.clone(), request)),
+        Request::Logs(logs) => match access.to_drive() {
+            Ok(grant) => Work::Done(get_log::run(&grant, logs, device)),
+            Err(denied) => Work::Done(Answer::of(denied.into())),
+        },
+    }
+}

@@ -1,0 +1,278 @@
+//! One connection's conversation: frames come in, steps go out.
+//!
+//! Guarantees, in the order of the checks: a message whose signature does not hold ends the
+//! connection, and nothing that it says has an effect or a signed answer; a sequence grows; the
+//! cluster version is the device's; the priority is one the identity may use; sizes are in bounds.
+//! Only then is the request parsed, its permission asked for, and its work made.
+//! Not here: doing the work, and when (`net`).
+
+use std::sync::Arc;
+
+use kinetic_proto::envelope::HmacAuthView;
+use kinetic_proto::schema::command::Priority;
+use kinetic_proto::schema::message::AuthType;
+use kinetic_proto::{
+    CommandView, Frame, FrameValue, HeaderView, MessageType, MessageView, StatusCode,
+};
+
+use super::reply::{Route, Signer};
+use super::unsolicited::Farewell;
+use crate::auth::{Access, Channel, Identity, IdentityTable};
+use crate::device::Device;
+use crate::ops::entry::Source;
+use crate::ops::{self, Answer, Invalid, Read, Request, Work, Write, answers_with_entry};
+
+/// What all sessions of a drive share.
+#[derive(Debug)]
+pub struct Drive {
+    /// The drive.
+    pub device: Device,
+    /// Who may use it.
+    pub identities: IdentityTable,
+}
+
+/// What to do with a frame.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this answer.
+    Answer(Route, Answer),
+    /// Commit this and answer by the outcome.
+    Write(Route, Write),
+    /// Read this and answer with it.
+    Read(Route, Read),
+    /// Send this as the last frame and close.
+    HangUp(Farewell),
+}
+
+/// One connection's conversation.
+#[derive(Debug)]
+pub struct Session {
+    connection_id: i64,
+    channel: Channel,
+    greatest_sequence: Option<u64>,
+    caller: Option<Caller>,
+}
+
+/// The identity that spoke last. The copy belongs to the connection alone, so that signing for
+/// it touches no memory that other connections write.
+#[derive(Debug)]
+struct Caller {
+    generation: u64,
+    identity: Arc<Identity>,
+}
+
+impl Session {
+    /// A conversation on a new connection.
+    #[must_use]
+    pub fn new(connection_id: i64, channel: Channel) -> Self {
+        Self {
+            connection_id,
+            channel,
+            greatest_sequence: None,
+            caller: None,
+        }
+    }
+
+    /// The connection's id.
+    #[must_use]
+    pub fn connection_id(&self) -> i64 {
+        self.connection_id
+    }
+
+    /// Judges one frame that came at `now_us`.
+    pub fn receive(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Step {
+        match self.check(drive, frame, now_us) {
+            Ok(step) => step,
+            Err(step) => *step,
+        }
+    }
+
+    /// Either way a step; `Err` is the early way out.
+    fn check(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Result<Step, Box<Step>> {
+        let message = MessageView::parse(&frame.message)
+            .map_err(|_why| hang_up(Farewell::Malformed("message")))?;
+        let command = CommandView::parse(message.command_bytes())
+            .map_err(|_why| hang_up(Farewell::Malformed("command")))?;
+        let signer = self
+            .authenticate(drive, &message, &command)
+            .map_err(hang_up)?;
+        let header = command.header.unwrap_or_default();
+        let kind = header.message_type();
+        let route = Route {
+            signer,
+            connection_id: self.connection_id,
+            sequence: header.sequence.unwrap_or(0),
+            request: kind,
+            arrived_us: now_us,
+            cluster_version: None,
+        };
+        if command.header.is_none() {
+            let status = StatusCode::HEADER_REQUIRED.with_text("the command has no header");
+            return Err(refuse(route, Answer::of(status)));
+        }
+        self.check_sequence(&route)?;
+        let Signer::Identity(identity) = &route.signer else {
+            let invalid = match kind {
+                MessageType::PINOP => Invalid::NeedsTls(kind),
+                _ => Invalid::NotAPinOperation(kind),
+            };
+            return Err(refuse(route, Answer::of(invalid.into())));
+        };
+        let access = Access::new(Arc::clone(identity), self.channel);
+        let route = check_header(drive, &access, &header, route)?;
+        let request = match parse(drive, frame, &command, kind) {
+            Ok(request) => request,
+            Err(invalid) => {
+                let answer = Answer::of(invalid.into());
+                let entry = answers_with_entry(kind);
+                let answer = if entry { answer.with_entry() } else { answer };
+                return Err(refuse(route, answer));
+            }
+        };
+        Ok(match ops::begin(request, &access, &drive.device) {
+            Work::Done(answer) => Step::Answer(route, answer),
+            Work::Write(write) => Step::Write(route, write),
+            Work::Read(read) => Step::Read(route, read),
+        })
+    }
+
+    /// Whoever signed, or why the connection ends. An absent `authType` is read as HMACAUTH: that
+    /// demands the most.
+    fn authenticate(
+        &mut self,
+        drive: &Drive,
+        message: &MessageView<'_>,
+        command: &CommandView<'_>,
+    ) -> Result<Signer, Farewell> {
+        let number = message.auth_type.unwrap_or(AuthType::Hmacauth as i32);
+        match AuthType::try_from(number) {
+            Ok(AuthType::Hmacauth) => {}
+            Ok(AuthType::Pinauth) => return Ok(Signer::Pin),
+            Ok(AuthType::Unsolicitedstatus | AuthType::InvalidAuthType) | Err(_) => {
+                return Err(Farewell::AuthType(number));
+            }
+        }
+        let Some(HmacAuthView { identity, hmac }) = message.hmac_auth else {
+            let no_header = command.header.is_none();
+            return Err(if no_header {
+                Farewell::NoHeader
+            } else {
+                Farewell::NotSigned
+            });
+        };
+        let number = identity.unwrap_or(0);
+        let identity = self
+            .identity(drive, number)
+            .ok_or(Farewell::UnknownIdentity(number))?;
+        identity
+            .key
+            .verify(message.command_bytes(), hmac.unwrap_or_default())
+            .map_err(|_why| Farewell::WrongHmac(number))?;
+        Ok(Signer::Identity(Arc::clone(identity)))
+    }
+
+    /// The identity of this number, from the table only when the list or the number changed.
+    fn identity(&mut self, drive: &Drive, number: i64) -> Option<&Arc<Identity>> {
+        let generation = drive.identities.generation();
+        let kept = self.caller.as_ref().is_some_and(|caller| {
+            caller.generation == generation && caller.identity.number == number
+        });
+        if !kept {
+            let identity = Arc::new(drive.identities.find(number)?);
+            self.caller = Some(Caller {
+                generation,
+                identity,
+            });
+        }
+        self.caller.as_ref().map(|caller| &caller.identity)
+    }
+
+    fn check_sequence(&mut self, route: &Route) -> Result<(), Box<Step>> {
+        let found = route.sequence;
+        match self.greatest_sequence {
+            Some(last) if found <= last => {
+                let status = Invalid::Sequence { found, last }.into();
+                Err(refuse(route.clone(), Answer::of(status)))
+            }
+            _ => {
+                self.greatest_sequence = Some(found);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn refuse(route: Route, answer: Answer) -> Box<Step> {
+    Box::new(Step::Answer(route, answer))
+}
+
+fn hang_up(farewell: Farewell) -> Box<Step> {
+    Box::new(Step::HangUp(farewell))
+}
+
+/// Cluster version, priority, batch.
+fn check_header(
+    drive: &Drive,
+    access: &Access,
+    header: &HeaderView,
+    route: Route,
+) -> Result<Route, Box<Step>> {
+    let (found, current) = (
+        header.cluster_version.unwrap_or(0),
+        drive.device.cluster_version(),
+    );
+    if found != current {
+        let text = format!(
+            "the request names cluster version {found}, and the drive has cluster version {current}"
+        );
+        let route = Route {
+            cluster_version: Some(current),
+            ..route
+        };
+        let status = StatusCode::VERSION_FAILURE.with_text(text);
+        return Err(refuse(route, Answer::of(status)));
+    }
+    let priority = header.priority.unwrap_or(Priority::Normal as i32);
+    if let Some(greatest) = access.identity().max_priority
+        && priority > greatest
+    {
+        let text = format!("priority {priority} is above {greatest}, the identity's greatest");
+        let status = StatusCode::NOT_AUTHORIZED.with_text(text);
+        return Err(refuse(route, Answer::of(status)));
+    }
+    match (header.batch_id, route.request) {
+        (Some(batch), MessageType::PUT | MessageType::DELETE) => {
+            Err(hang_up(Farewell::UnknownBatch(batch)))
+        }
+        _ => Ok(route),
+    }
+}
+
+/// Sizes and fields. An over-long value was thrown away as it came, whoever sent it for whatever.
+fn parse(
+    drive: &Drive,
+    frame: &Frame,
+    command: &CommandView<'_>,
+    kind: MessageType,
+) -> Result<Request, Invalid> {
+    let limits = &drive.device.limits;
+    let value = match &frame.value {
+        FrameValue::Whole(value) => value.clone(),
+        FrameValue::Oversize { length } => {
+            return Err(Invalid::TooLarge {
+                field: "value",
+                size: *length as usize,
+                limit: limits.max_value_size.unwrap_or(u32::MAX),
+            });
+        }
+    };
+    let source = Source {
+        message: &frame.message,
+        value,
+        limits,
+    };
+    Request::parse(kind, command, &source)
+}
+
+#[cfg(test)]
+mod tests;
