@@ -6,11 +6,14 @@
 //!
 //! In layer order, lowest first:
 //! - [`rng`]: the one source of chance, a seeded generator;
-//! - [`disk`]: [`SimDisk`], a disk with power cuts, kills, lying syncs, full hosts and bit rot.
+//! - [`disk`]: [`SimDisk`], a disk with power cuts, kills, lying syncs, full hosts and bit rot;
+//! - [`history`]: the production engine on such a disk, beside a model of what must survive.
 
 pub mod rng;
 
 pub mod disk;
+
+pub mod history;
 
 pub use disk::SimDisk;
 pub use rng::Rng;

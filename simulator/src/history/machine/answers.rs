@@ -1,0 +1,174 @@
+//! What commits are told, against what the model demands.
+//!
+//! Guarantee: every answer is looked at once, in the order in which commits became visible; one
+//! that the model cannot explain is a violation.
+
+use std::collections::BTreeMap;
+
+use kinetic_store::{CommitError, CommitFailure, Durability, Store};
+
+use super::state::{Machine, Pending};
+use crate::history::plan::Trouble;
+use crate::history::report::Mark;
+use crate::history::violation::{Broken, Promise};
+
+type Outcome = Result<(), CommitError>;
+
+impl Machine {
+    /// Looks at everything that was answered or became visible in the last step.
+    pub(super) fn compare_answers(&mut self, store: &Store) -> Result<(), Broken> {
+        let mut answered = BTreeMap::new();
+        for (token, outcome) in self.outcomes.take() {
+            self.enter(token << 1 | u64::from(outcome.is_ok()));
+            match self.awaiting.remove(&token) {
+                Some(place) => self.durability_answered(place, outcome)?,
+                None if answered.insert(token, outcome).is_none() => {}
+                None => {
+                    return Broken::found(Promise::Answers, format!("{token} was told twice"));
+                }
+            }
+        }
+        let failed = answered
+            .values()
+            .any(|outcome| matches!(failure(outcome), Some(CommitFailure::WriteFailed(_))));
+        while let Some(pending) = self.next_visible(store) {
+            let outcome = answered.remove(&pending.token);
+            self.report.commits += 1;
+            match outcome {
+                None => self.done(&pending, None, failed)?,
+                Some(Ok(())) => self.done(&pending, Some(()), failed)?,
+                Some(Err(error)) => self.refused(store, &pending, (error.failure, failed))?,
+            }
+        }
+        if answered.is_empty() {
+            return Ok(());
+        }
+        Broken::found(
+            Promise::Answers,
+            format!("{answered:?} is not visible or unknown"),
+        )
+    }
+
+    fn next_visible(&mut self, store: &Store) -> Option<Pending> {
+        let visible = store.is_published(self.pending.front()?.ticket);
+        if visible {
+            self.pending.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// A commit that was visible is told whether it is durable.
+    fn durability_answered(&mut self, place: usize, outcome: Outcome) -> Result<(), Broken> {
+        match failure(&outcome) {
+            None => {
+                self.model.acknowledge(place);
+                Ok(())
+            }
+            Some(CommitFailure::ReadOnly) if self.watched.sync_failed() => Ok(()),
+            Some(failure) => Broken::found(Promise::Answers, format!("durability: {failure}")),
+        }
+    }
+
+    /// A commit is visible; told so, or still waiting for the disk.
+    fn done(
+        &mut self,
+        pending: &Pending,
+        told: Option<()>,
+        group_failed: bool,
+    ) -> Result<(), Broken> {
+        let effects = match self.model.verdict(&pending.changes) {
+            Ok(effects) => effects,
+            Err(_) if group_failed => return Ok(()),
+            Err(failure) => {
+                return Broken::found(
+                    Promise::Answers,
+                    format!("commit {} was done, though {failure}", pending.token),
+                );
+            }
+        };
+        if group_failed && !effects.is_empty() {
+            return Broken::found(
+                Promise::Answers,
+                format!(
+                    "commit {} was done, though its group was not written",
+                    pending.token
+                ),
+            );
+        }
+        let place = self.model.apply(effects);
+        match (told, pending.durability) {
+            (Some(()), Durability::WriteBack) => {}
+            (Some(()), Durability::WriteThrough | Durability::Flush) => {
+                self.model.acknowledge(place);
+            }
+            (None, Durability::WriteThrough | Durability::Flush) => {
+                self.awaiting.insert(pending.token, place);
+            }
+            (None, Durability::WriteBack) => {
+                return Broken::found(
+                    Promise::Answers,
+                    format!("write-back commit {} waits though visible", pending.token),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// A commit was refused: was there a reason?
+    fn refused(
+        &mut self,
+        store: &Store,
+        pending: &Pending,
+        (failure, group_failed): (CommitFailure, bool),
+    ) -> Result<(), Broken> {
+        let justified = match failure {
+            CommitFailure::WriteFailed(_) => {
+                self.mark(Mark::WriteFailed);
+                if let Ok(effects) = self.model.verdict_in_limbo(&pending.changes) {
+                    self.model.write_failed(effects);
+                }
+                matches!(self.plan.trouble, Trouble::Host | Trouble::SyncsAndHost)
+            }
+            CommitFailure::NoSpace => {
+                self.mark(Mark::Full);
+                let status = store.status();
+                status.used_bytes * 2 > status.capacity_bytes
+            }
+            CommitFailure::ReadOnly => self.watched.sync_failed(),
+            CommitFailure::VersionMismatch | CommitFailure::NotFound => {
+                group_failed || self.model.verdict(&pending.changes) == Err(failure)
+            }
+            CommitFailure::Unreadable(_) => {
+                self.mark(Mark::Unreadable);
+                self.is_damaged()
+            }
+            CommitFailure::TooLarge(..) | CommitFailure::Closed => false,
+        };
+        if justified {
+            return Ok(());
+        }
+        let verdict = self.model.verdict(&pending.changes);
+        Broken::found(
+            Promise::Answers,
+            format!(
+                "commit {} was refused: {failure}; the model says {verdict:?}",
+                pending.token
+            ),
+        )
+    }
+
+    /// The machine stopped in a step: what was being written may come back, nothing was told.
+    pub(super) fn abandon(&mut self, store: &Store) {
+        drop(self.outcomes.take());
+        while let Some(pending) = self.next_visible(store) {
+            if let Ok(effects) = self.model.verdict_in_limbo(&pending.changes) {
+                self.model.write_failed(effects);
+            }
+        }
+    }
+}
+
+fn failure(outcome: &Outcome) -> Option<CommitFailure> {
+    outcome.err().map(|error| error.failure)
+}

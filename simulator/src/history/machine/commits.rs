@@ -1,0 +1,149 @@
+//! What is asked of the drive.
+//!
+//! Guarantee: nothing is asked that the drive must refuse for its size; everything else, wrong
+//! versions and missing keys included, happens often.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kinetic_store::log::{group, record};
+use kinetic_store::{Commit, Completion, Durability, Expected, SubmitError};
+
+use super::state::{Machine, Outcomes, Pending};
+use crate::history::content::{Item, key};
+use crate::history::model::Change;
+use crate::history::plan::pick;
+use crate::history::violation::{Broken, Promise};
+
+const BLOCK: u64 = 4096;
+/// Largest value of a batch, so that eight of them fit a group of the smallest zones.
+const BATCH_VALUE: u64 = 2000;
+
+impl Machine {
+    /// Queues a random commit.
+    pub(in crate::history) fn submit(&mut self) -> Result<(), Broken> {
+        let number = self.next_commit;
+        let durability = match self.rng.below(20) {
+            0..=11 => Durability::WriteBack,
+            12..=17 => Durability::WriteThrough,
+            _ => Durability::Flush,
+        };
+        let changes = match self.rng.below(24) {
+            0 => Vec::new(),
+            1 => self.filling(number).into_iter().collect(),
+            2..=6 => {
+                let count = u16::try_from(2 + self.rng.below(7)).unwrap_or(2);
+                (0..count)
+                    .map(|part| self.change((number, part), BATCH_VALUE))
+                    .collect()
+            }
+            _ => {
+                let largest = self.largest();
+                vec![self.change((number, 0), largest)]
+            }
+        };
+        let durability = if changes.is_empty() {
+            Durability::Flush
+        } else {
+            durability
+        };
+        self.queue(changes, durability)
+    }
+
+    /// Queues a plain flush.
+    pub(in crate::history) fn submit_flush(&mut self) -> Result<(), Broken> {
+        self.queue(Vec::new(), Durability::Flush)
+    }
+
+    fn queue(&mut self, changes: Vec<Change>, durability: Durability) -> Result<(), Broken> {
+        self.report.actions += 1;
+        let token = self.next_commit;
+        self.next_commit += 1;
+        let commit = Commit {
+            mutations: changes.iter().map(Change::mutation).collect(),
+            durability,
+            token,
+            completion: Arc::<Outcomes>::clone(&self.outcomes) as Arc<dyn Completion>,
+        };
+        match self.store()?.submit(commit) {
+            Ok(ticket) => {
+                self.pending.push_back(Pending {
+                    token,
+                    ticket,
+                    changes,
+                    durability,
+                });
+                Ok(())
+            }
+            Err(SubmitError::Busy(_)) if !self.pending.is_empty() => Ok(()),
+            Err(error) => Broken::found(Promise::Answers, format!("{error:?}")),
+        }
+    }
+
+    /// Largest value of a commit of its own.
+    fn largest(&self) -> u64 {
+        u64::from(self.plan.zone_size) / 2 - 3 * BLOCK
+    }
+
+    fn change(&mut self, (commit, part): (u64, u16), largest: u64) -> Change {
+        let number = self.rng.below(self.plan.keys);
+        let key = key(number);
+        let expected = self.expected(&key);
+        if self.rng.chance(3, 10) {
+            return Change {
+                key,
+                item: None,
+                expected,
+            };
+        }
+        let length = match self.rng.below(1000) {
+            0..100 => 0,
+            roll if roll < 100 + self.plan.large_per_mille => self.rng.below(largest),
+            roll if roll < 700 => self.rng.below(400),
+            _ => self.rng.below(BATCH_VALUE),
+        };
+        let length = u32::try_from(length).unwrap_or_default();
+        let item = Some(Item {
+            commit,
+            part,
+            length,
+        });
+        Change {
+            key,
+            item,
+            expected,
+        }
+    }
+
+    fn expected(&mut self, key: &Bytes) -> Expected {
+        let stored = self.model.visible().get(key).map(Item::version);
+        match self.rng.below(10) {
+            0 => Expected::Version(Bytes::from_static(b"wrong")),
+            1 => Expected::Version(Bytes::new()),
+            2..=4 => Expected::Version(stored.unwrap_or_default()),
+            _ => Expected::Any,
+        }
+    }
+
+    /// A put whose group ends where its zone does, if it comes alone and behind a sync.
+    fn filling(&mut self, commit: u64) -> Option<Change> {
+        let end = self.watched.log_end()?.offset.next_multiple_of(BLOCK);
+        let left = u64::from(self.plan.zone_size).checked_sub(end)?;
+        let number = self.rng.below(self.plan.keys);
+        let (key, part) = (key(number), pick(&mut self.rng, &[0, 1], 0));
+        let mut item = Item {
+            commit,
+            part,
+            length: 0,
+        };
+        let head = group::WIDTH + record::encoded_length(&key, Some(&item.attributes()));
+        let length = left.checked_sub(head as u64)?;
+        item.length = u32::try_from(length.min(self.largest())).ok()?;
+        let expected = Expected::Any;
+        Some(Change {
+            key,
+            item: Some(item),
+            expected,
+        })
+    }
+}

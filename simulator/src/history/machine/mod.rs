@@ -1,0 +1,18 @@
+//! The machine of a history: a disk, the production engine on it, and the model beside it.
+//!
+//! In layer order: `state` (all of it, and what a step does), `answers` (what commits are told,
+//! against the model), `reads` (what reads show, against the model), `commits` (what is asked),
+//! `starts` (how it stops and starts).
+
+mod state;
+
+mod answers;
+
+mod reads;
+
+mod commits;
+
+mod starts;
+
+pub(super) use starts::{Start, Weather};
+pub(super) use state::{Machine, Worker};

@@ -1,0 +1,218 @@
+//! Disk, engine and model together, and one step of a worker.
+//!
+//! Guarantee: after each step, what was answered is compared with the model before anything else
+//! happens. An answer of the very step in which the machine stopped counts for nothing, since
+//! nobody can have received it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kinetic_store::{CommitError, Completion, Durability, Step, Store, Ticket};
+
+use crate::disk::SimDisk;
+use crate::history::model::{Change, Loss, Model};
+use crate::history::plan::Plan;
+use crate::history::report::{Mark, Report};
+use crate::history::violation::{Broken, Promise};
+use crate::history::watch::WatchedDisk;
+use crate::rng::Rng;
+
+/// Rounds of all workers after which they must have come to rest.
+const ROUNDS: u64 = 3000;
+
+/// What commits were told, in order.
+#[derive(Default)]
+pub(super) struct Outcomes(Mutex<Vec<(u64, Result<(), CommitError>)>>);
+
+impl Outcomes {
+    pub(super) fn take(&self) -> Vec<(u64, Result<(), CommitError>)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Completion for Outcomes {
+    fn complete(&self, token: u64, outcome: Result<(), CommitError>) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push((token, outcome));
+    }
+}
+
+/// A commit in the queue of the engine.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) token: u64,
+    pub(super) ticket: Ticket,
+    pub(super) changes: Vec<Change>,
+    pub(super) durability: Durability,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::history) enum Worker {
+    Writer,
+    Syncer,
+    Upkeep,
+}
+
+/// The machine.
+pub(in crate::history) struct Machine {
+    pub(in crate::history) rng: Rng,
+    pub(in crate::history) plan: Plan,
+    pub(in crate::history) disk: SimDisk,
+    pub(in crate::history) report: Report,
+    pub(in crate::history) marks: BTreeSet<Mark>,
+    pub(super) watched: Arc<WatchedDisk>,
+    pub(super) store: Option<Store>,
+    pub(super) outcomes: Arc<Outcomes>,
+    pub(super) model: Model,
+    pub(super) pending: VecDeque<Pending>,
+    /// Visible commits that are not answered yet, and their places.
+    pub(super) awaiting: BTreeMap<u64, usize>,
+    pub(super) loss: Loss,
+    /// Sectors that cannot be read are armed.
+    pub(super) reads_fail: bool,
+    pub(super) next_commit: u64,
+    pub(super) now: u64,
+    pub(super) writes_at_start: u64,
+    pub(super) hash: u64,
+}
+
+impl Machine {
+    /// A machine with an unformatted disk.
+    pub(in crate::history) fn new(plan: Plan, mut rng: Rng) -> io::Result<Self> {
+        let disk = SimDisk::new(plan.capacity(), rng.next_u64())?;
+        let watched = Arc::new(WatchedDisk::new(disk.clone(), plan.zone_size));
+        Ok(Self {
+            rng,
+            plan,
+            disk,
+            report: Report::default(),
+            marks: BTreeSet::new(),
+            watched,
+            store: None,
+            outcomes: Arc::default(),
+            model: Model::default(),
+            pending: VecDeque::new(),
+            awaiting: BTreeMap::new(),
+            loss: Loss::Nothing,
+            reads_fail: false,
+            next_commit: 1,
+            now: 0,
+            writes_at_start: 0,
+            hash: 0,
+        })
+    }
+
+    /// The open store; there is one between a start and a stop.
+    pub(super) fn store(&self) -> Result<Store, Broken> {
+        match &self.store {
+            Some(store) => Ok(store.clone()),
+            None => Broken::found(Promise::Opening, "the history went on without a drive"),
+        }
+    }
+
+    pub(super) fn mark(&mut self, mark: Mark) {
+        self.marks.insert(mark);
+    }
+
+    /// Enters something into the hash of the history.
+    pub(super) fn enter(&mut self, word: u64) {
+        self.hash = Rng::new(self.hash ^ word).next_u64();
+    }
+
+    /// Whether the machine stands still.
+    pub(in crate::history) fn is_stopped(&self) -> bool {
+        self.disk.stopped().is_some()
+    }
+
+    /// Whether the drive may say that something cannot be read.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.loss == Loss::Rotten || self.reads_fail
+    }
+
+    /// The clock goes on a little.
+    pub(in crate::history) fn pass_time(&mut self) {
+        self.now += self.rng.below(40_000);
+    }
+
+    /// The figures of the whole history.
+    pub(in crate::history) fn into_report(mut self) -> Report {
+        self.enter(self.disk.trace_hash());
+        self.report.histories = 1;
+        self.report.trace_hash = self.hash;
+        self.report.disk_calls = self.disk.counts().calls();
+        self.report.reached(&self.marks);
+        self.report
+    }
+
+    /// Lets a worker do a step, and looks at what it told.
+    pub(in crate::history) fn step(&mut self, worker: Worker) -> Result<Step, Broken> {
+        let store = self.store()?;
+        let step = match worker {
+            Worker::Writer => store.step_writer(),
+            Worker::Syncer => store.step_syncer(self.now),
+            Worker::Upkeep => store.step_upkeep(self.now),
+        };
+        self.report.actions += 1;
+        if self.is_stopped() {
+            self.abandon(&store);
+            return Ok(Step::Idle);
+        }
+        self.compare_answers(&store)?;
+        if store.under_way().move_of_manifest {
+            self.mark(Mark::ManifestMoved);
+        }
+        if self.watched.sync_failed() {
+            self.mark(Mark::SyncFailed);
+            if store.status().health != kinetic_store::Health::ReadOnly {
+                return Broken::found(Promise::ReadOnly, format!("{:?}", store.status().health));
+            }
+        }
+        Ok(step)
+    }
+
+    /// Lets all workers work until they rest or the machine stops.
+    pub(in crate::history) fn settle(&mut self) -> Result<(), Broken> {
+        let mut last = [Step::Idle; 3];
+        for _ in 0..ROUNDS {
+            self.now += 100_000;
+            for (step, worker) in
+                last.iter_mut()
+                    .zip([Worker::Writer, Worker::Syncer, Worker::Upkeep])
+            {
+                *step = self.step(worker)?;
+                if self.is_stopped() {
+                    return Ok(());
+                }
+            }
+            let waits = Step::Blocked(kinetic_store::Need::Time);
+            if !last
+                .iter()
+                .any(|step| *step == Step::Worked || *step == waits)
+            {
+                return self.expect_rest(last);
+            }
+        }
+        if self.is_damaged() {
+            return Ok(());
+        }
+        let health = self.store()?.status().health;
+        Broken::found(
+            Promise::Liveness,
+            format!("{ROUNDS} rounds, {last:?}, {health:?}"),
+        )
+    }
+
+    /// Nothing is left to do, so nothing may be left undone.
+    fn expect_rest(&self, last: [Step; 3]) -> Result<(), Broken> {
+        if self.pending.is_empty() && self.awaiting.is_empty() {
+            return Ok(());
+        }
+        let (queued, unanswered) = (self.pending.len(), self.awaiting.len());
+        Broken::found(
+            Promise::Liveness,
+            format!("{queued} commits queued and {unanswered} unanswered at rest: {last:?}"),
+        )
+    }
+}
