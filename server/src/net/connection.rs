@@ -252,11 +252,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             flow = executor.execute(&frame, now_us);
         }
         executor.kick();
-        executor.collect();
+        let news = executor.collect();
         executor.count();
         entry.set_buffered(self.intake.bytes() + executor.outbox.bytes());
         match flow {
             Flow::Go => {}
+            // What it waits for may have been among the news just taken.
+            Flow::Wait if news => {}
             Flow::Wait => self.blocked = Blocked::UntilNews,
             Flow::Retry => self.blocked = Blocked::UntilRetry,
             Flow::HangUp(farewell) => {
