@@ -172,10 +172,6 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-            Some(fraction) => format!("{fraction:.3}"),
-            None => number.to_string(),
-        },
         other => other.to_string(),
     }
 }

@@ -22,10 +22,13 @@ pub const WRITE_BACKLOG_BYTES: usize = 4 << 20;
 
 /// Values up to this many bytes are copied behind their message: cheaper than a segment of
 /// their own. Longer ones are never copied.
-pub const COPIED_VALUE_BYTES: usize = 4 << 10;
+pub const COPIED_VALUE_BYTES: usize = 1 << 10;
+
+/// Room for the messages of one write, made at a time.
+pub const MESSAGE_ROOM_BYTES: usize = 16 << 10;
 
 /// Segments handed to one write.
-pub const SEGMENTS_PER_WRITE: usize = 64;
+pub const SEGMENTS_PER_WRITE: usize = 128;
 
 /// Room made in the read buffer at a time, unless a frame needs more.
 pub const READ_BYTES: usize = 64 << 10;
@@ -50,7 +53,8 @@ pub const MAX_TIMEOUT_MS: u64 = 365 * 24 * 3600 * 1000;
 pub const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 30_000;
 
 const _: () = {
-    assert!(COPIED_VALUE_BYTES < WRITE_BACKLOG_BYTES);
+    assert!(COPIED_VALUE_BYTES < MESSAGE_ROOM_BYTES);
+    assert!(MESSAGE_ROOM_BYTES < WRITE_BACKLOG_BYTES);
     assert!(LEAST_READ_BYTES <= READ_BYTES);
     assert!(WRITE_BACKLOG_BYTES <= DEFAULT_IN_FLIGHT_BYTES);
     assert!(DEFAULT_IN_FLIGHT_BYTES <= u32::MAX as usize);

@@ -35,7 +35,7 @@ pub(super) enum Existing {
 /// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TreeError {
-    #[error("a file is there already; --overwrite replaces it")]
+    #[error("something of that name is there already; --overwrite replaces files")]
     Exists,
     #[error("a directory of that name is there")]
     IsDirectory,

@@ -8,7 +8,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::limits::COPIED_VALUE_BYTES;
+use crate::limits::{COPIED_VALUE_BYTES, MESSAGE_ROOM_BYTES};
 
 /// Bytes to be written.
 #[derive(Debug, Default)]
@@ -31,6 +31,10 @@ impl Outgoing {
 
     /// Where the next frame is to be appended.
     pub fn tail(&mut self) -> &mut BytesMut {
+        // What has been cut off is not copied when more room is made, so it is made early.
+        if self.tail.is_empty() && self.tail.capacity() < COPIED_VALUE_BYTES {
+            self.tail.reserve(MESSAGE_ROOM_BYTES);
+        }
         &mut self.tail
     }
 
