@@ -75,11 +75,15 @@ impl fmt::Display for Printed<'_> {
 /// end, nothing that turns the direction of writing.
 fn is_printable(text: &str) -> bool {
     let hidden = |c: char| {
-        c.is_control()
-            || (c.is_whitespace() && c != ' ')
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-                | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}')
+        let invisible = matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        );
+        let more = matches!(
+            c,
+            '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        );
+        c.is_control() || (c.is_whitespace() && c != ' ') || invisible || more
     };
     text.trim_matches(' ').len() == text.len() && !text.chars().any(hidden)
 }

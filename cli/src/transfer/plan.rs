@@ -222,7 +222,8 @@ mod tests {
             reasons,
             [
                 "1-large: its 11 bytes are over the drive's limit of 10 for a value",
-                "2-a-name-that-is-too-long: its key would have 25 bytes, and the drive's limit is 20",
+                "2-a-name-that-is-too-long: its key would have 25 bytes, and the drive's limit \
+                 is 20",
                 "3-link: a symbolic link",
                 "4-up: a symbolic link",
                 "5-empty: an empty directory",
