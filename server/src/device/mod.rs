@@ -1,7 +1,7 @@
 //! The drive as operations see it: store, names, limits, counters, messages, vitals.
 //!
 //! In layer order: [`identity`] (what it is called), [`statistics`], [`messages`], [`vitals`],
-//! [`unit`] (all of it together).
+//! [`mod@unit`] (all of it together).
 
 pub mod identity;
 
