@@ -21,7 +21,8 @@ pub(crate) struct ByteText(pub(crate) Vec<u8>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ByteTextError {
     #[error(
-        "what follows hex: is not pairs of hexadecimal digits; a key that really begins so is written text:hex:..."
+        "what follows hex: is not pairs of hexadecimal digits; a key that really begins so is \
+         written text:hex:..."
     )]
     Hex,
     #[error(
@@ -81,7 +82,8 @@ fn is_printable(text: &str) -> bool {
         );
         let more = matches!(
             c,
-            '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+            '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
         );
         c.is_control() || (c.is_whitespace() && c != ' ') || invisible || more
     };
