@@ -35,6 +35,7 @@ impl Captured {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn captured() -> Option<Vec<Captured>> {
     let Some(folder) = std::env::var_os("KINETIC_CAPTURES").map(PathBuf::from) else {
         let why = "KINETIC_CAPTURES is not set: it names the folder of captured frames";

@@ -1,0 +1,211 @@
+//! Flipped bits on the disk of a drive that was stopped: superblock, manifest, run, value.
+//!
+//! Offsets and magics are those of `docs/FORMAT.md`.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+use kinetic_proto::StatusCode;
+use kinetic_store::FormatOptions;
+use kinetic_store::disk::FileDisk;
+use kinetic_tests::conversation::Conversation;
+use kinetic_tests::drive::Drive;
+use tempfile::TempDir;
+
+use crate::images::refused_and_unchanged;
+use crate::{KEPT, KEPT_VALUE, serves};
+
+/// Small zones make a small image, which can be searched in memory.
+const ZONE_BYTES: u32 = 64 << 10;
+const IMAGE_BYTES: u64 = 16 << 20;
+
+/// Where the superblock slots lie.
+const SLOTS: [u64; 2] = [0, 32 << 10];
+
+/// A drive's image, while no drive runs.
+pub(crate) struct Image {
+    pub(crate) path: PathBuf,
+    pub(crate) folder: TempDir,
+}
+
+fn key(number: usize) -> Vec<u8> {
+    format!("key {number:06}").into_bytes()
+}
+
+/// A value that is found nowhere else on the disk.
+fn value(number: usize) -> Vec<u8> {
+    format!("<value of {number:06}>").repeat(5).into_bytes()
+}
+
+impl Image {
+    /// The image of a drive that was stopped with this many entries in it.
+    pub(crate) fn with_entries(count: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the image");
+        let path = folder.path().join("drive.img");
+        let options = FormatOptions {
+            uuid: [7; 16],
+            entropy: [9; 32],
+            zone_size: Some(ZONE_BYTES),
+        };
+        let disk = FileDisk::create_new(&path, IMAGE_BYTES).expect("an image");
+        kinetic_store::format(&disk, &options).expect("an empty drive");
+        drop(disk);
+        let image = Self { path, folder };
+        let drive = image.start();
+        let mut talk = Conversation::begin(drive.plain()).expect("a hello");
+        talk.put(KEPT, KEPT_VALUE).success();
+        for number in 0..count {
+            talk.put(&key(number), &value(number)).success();
+        }
+        drop(talk);
+        assert!(drive.stop().expect("a stopped drive").success());
+        image
+    }
+
+    fn start(&self) -> Drive {
+        Drive::start(&self.path, &[]).expect("a running drive")
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        fs::read(&self.path).expect("the image")
+    }
+
+    fn flip(&self, offset: u64) {
+        let file = OpenOptions::new().read(true).write(true).open(&self.path);
+        let file = file.expect("the image");
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, offset).expect("a byte");
+        file.write_all_at(&byte.map(|byte| byte ^ 0x10), offset)
+            .expect("a flipped bit");
+    }
+
+    /// Where these bytes lie.
+    fn find(&self, wanted: &[u8]) -> Vec<u64> {
+        let bytes = self.bytes();
+        let windows = bytes.windows(wanted.len()).enumerate();
+        let found = windows.filter(|(_, window)| *window == wanted);
+        found.map(|(offset, _)| offset as u64).collect()
+    }
+
+    fn number_at(&self, offset: usize) -> u32 {
+        let bytes = self.bytes();
+        let number = bytes.get(offset..offset + 4).expect("four bytes");
+        u32::from_le_bytes(number.try_into().expect("four bytes"))
+    }
+}
+
+#[test]
+fn one_damaged_superblock_is_what_the_other_one_is_for() {
+    for slot in SLOTS {
+        for offset in [0, 8, 60, 239] {
+            let image = Image::with_entries(20);
+            image.flip(slot + offset);
+            let drive = image.start();
+            serves(drive.plain());
+            let mut talk = Conversation::begin(drive.plain()).expect("a hello");
+            assert_eq!(talk.get(&key(19)).success().value, value(19));
+        }
+    }
+}
+
+#[test]
+fn two_damaged_superblocks_are_refused_and_left_as_they_are() {
+    let image = Image::with_entries(20);
+    for slot in SLOTS {
+        image.flip(slot + 60);
+    }
+    let text = refused_and_unchanged(&image.path);
+    assert!(text.contains("both superblocks are damaged"), "{text}");
+    // Once the bits are back, so is the drive.
+    for slot in SLOTS {
+        image.flip(slot + 60);
+    }
+    serves(image.start().plain());
+}
+
+#[test]
+fn a_damaged_manifest_is_refused_and_left_as_it_is() {
+    let image = Image::with_entries(20);
+    // Slot 0: zone size at 48, manifest zone at 72. The first frame starts at 4096 of that zone.
+    let zone = u64::from(image.number_at(48)) * u64::from(image.number_at(72));
+    for offset in [0, 20, 41, 60] {
+        image.flip(zone + 4096 + offset);
+        let text = refused_and_unchanged(&image.path);
+        assert!(text.contains("manifest"), "at {offset}: {text}");
+        image.flip(zone + 4096 + offset);
+    }
+    serves(image.start().plain());
+}
+
+#[test]
+fn a_damaged_leaf_of_the_index_costs_its_keys_and_says_so() {
+    let image = Image::with_entries(3000);
+    // A block's header: magic, and at 4 its kind, 1 for a leaf.
+    let leaves = image.find(b"KLBk\x01");
+    assert!(
+        leaves.len() > 3,
+        "{} leaves: the memtable was not flushed",
+        leaves.len()
+    );
+    for leaf in &leaves {
+        image.flip(leaf + 36 + 10);
+    }
+    let drive = image.start();
+    let mut talk = Conversation::begin(drive.plain()).expect("a hello");
+    let mut damaged = 0;
+    for number in 0..3000 {
+        let reply = talk.get(&key(number));
+        match reply.code() {
+            StatusCode::PERM_DATA_ERROR => damaged += 1,
+            // Not yet in a run when the drive stopped.
+            _ => assert_eq!(reply.success().value, value(number), "{number}"),
+        }
+    }
+    assert!(damaged > 0);
+    // The drive goes on: what is stored now can be read.
+    talk.put(b"new", b"value").success();
+    assert_eq!(&*talk.get(b"new").success().value, b"value");
+    // Bits back, everything back.
+    drop(talk);
+    assert!(drive.stop().expect("a stopped drive").success());
+    for leaf in &leaves {
+        image.flip(leaf + 36 + 10);
+    }
+    let drive = image.start();
+    serves(drive.plain());
+    let mut talk = Conversation::begin(drive.plain()).expect("a hello");
+    for number in 0..3000 {
+        assert_eq!(
+            talk.get(&key(number)).success().value,
+            value(number),
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn a_damaged_value_is_a_permanent_data_error_of_its_key_alone() {
+    let image = Image::with_entries(50);
+    let places = image.find(&value(25));
+    assert!(!places.is_empty());
+    for place in places {
+        image.flip(place + 30);
+    }
+    let drive = image.start();
+    let mut talk = Conversation::begin(drive.plain()).expect("a hello");
+    for number in 0..50 {
+        let reply = talk.get(&key(number));
+        if number == 25 {
+            assert_eq!(reply.code(), StatusCode::PERM_DATA_ERROR);
+            assert!(reply.text().contains("checksum"), "{}", reply.text());
+            assert!(reply.value.is_empty());
+        } else {
+            assert_eq!(reply.success().value, value(number), "{number}");
+        }
+    }
+    // Its version is in the index; storing it anew heals it.
+    talk.put(&key(25), b"healed").success();
+    assert_eq!(&*talk.get(&key(25)).success().value, b"healed");
+    serves(drive.plain());
+}

@@ -1,0 +1,82 @@
+//! Hostile: bytes, peers, images and disks as they should not be, one test for each.
+//!
+//! What must come of it: an error that says what is wrong, nothing lost that was acknowledged, and
+//! a drive that goes on serving others. [`Target::still_serves`] asks for the last after each act.
+
+mod damage;
+mod disks;
+mod export;
+mod frames;
+mod images;
+mod peers;
+mod requests;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use kinetic_tests::conversation::Conversation;
+use kinetic_tests::drive::Drive;
+use kinetic_tests::raw::RawConnection;
+use tempfile::TempDir;
+
+/// A drive with one entry, gone with this value.
+struct Target {
+    drive: Drive,
+    image: PathBuf,
+    _folder: TempDir,
+}
+
+/// The key of that entry.
+const KEPT: &[u8] = b"kept";
+/// Its value.
+const KEPT_VALUE: &[u8] = b"must not be lost";
+
+impl Target {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the image");
+        let image = folder.path().join("drive.img");
+        let drive = Drive::start(&image, &["--size", "256MiB"]).expect("a running drive");
+        let target = Self {
+            drive,
+            image,
+            _folder: folder,
+        };
+        target.talk().put(KEPT, KEPT_VALUE).success();
+        target
+    }
+
+    fn talk(&self) -> Conversation {
+        Conversation::begin(self.drive.plain()).expect("a hello")
+    }
+
+    /// A connection whose hello was taken off the line.
+    fn connect(&self) -> RawConnection {
+        let (connection, _) =
+            RawConnection::connect_and_greet(self.drive.plain()).expect("a hello");
+        connection
+    }
+
+    /// Another client reads what was stored, and stores and reads.
+    fn still_serves(&self) {
+        serves(self.drive.plain());
+    }
+
+    /// The most bytes of memory that the drive's process ever had.
+    fn peak_memory_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.drive.id());
+        let status = fs::read_to_string(path).expect("the drive's process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        let kibibytes: u64 = number.and_then(|text| text.parse().ok()).expect("a number");
+        kibibytes << 10
+    }
+}
+
+/// A healthy client is served, and what was stored before is there.
+fn serves(drive: SocketAddr) {
+    let mut talk = Conversation::begin(drive).expect("a hello");
+    assert_eq!(&*talk.get(KEPT).success().value, KEPT_VALUE);
+    talk.put(b"after", b"all is well").success();
+    assert_eq!(&*talk.get(b"after").success().value, b"all is well");
+}
