@@ -5,10 +5,11 @@
 //! every answer (signature, identity, ackSequence, connectionID, no clusterVersion) is checked for
 //! every answer, by [`kinetic_tests::conversation`].
 
+mod logs;
+
 mod captured;
 mod headers;
 mod hello;
-mod logs;
 mod pipelining;
 mod ranges;
 mod reading;

@@ -2,98 +2,14 @@
 //!
 //! Offsets and magics are those of `docs/FORMAT.md`.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
-
 use kinetic_proto::StatusCode;
-use kinetic_store::FormatOptions;
-use kinetic_store::disk::FileDisk;
 use kinetic_tests::conversation::Conversation;
-use kinetic_tests::drive::Drive;
-use tempfile::TempDir;
 
-use crate::images::refused_and_unchanged;
-use crate::{KEPT, KEPT_VALUE, serves};
-
-/// Small zones make a small image, which can be searched in memory.
-const ZONE_BYTES: u32 = 64 << 10;
-const IMAGE_BYTES: u64 = 16 << 20;
+use crate::offline::{Image, key, refused_and_unchanged, value};
+use crate::serves;
 
 /// Where the superblock slots lie.
 const SLOTS: [u64; 2] = [0, 32 << 10];
-
-/// A drive's image, while no drive runs.
-pub(crate) struct Image {
-    pub(crate) path: PathBuf,
-    pub(crate) folder: TempDir,
-}
-
-fn key(number: usize) -> Vec<u8> {
-    format!("key {number:06}").into_bytes()
-}
-
-/// A value that is found nowhere else on the disk.
-fn value(number: usize) -> Vec<u8> {
-    format!("<value of {number:06}>").repeat(5).into_bytes()
-}
-
-impl Image {
-    /// The image of a drive that was stopped with this many entries in it.
-    pub(crate) fn with_entries(count: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the image");
-        let path = folder.path().join("drive.img");
-        let options = FormatOptions {
-            uuid: [7; 16],
-            entropy: [9; 32],
-            zone_size: Some(ZONE_BYTES),
-        };
-        let disk = FileDisk::create_new(&path, IMAGE_BYTES).expect("an image");
-        kinetic_store::format(&disk, &options).expect("an empty drive");
-        drop(disk);
-        let image = Self { path, folder };
-        let drive = image.start();
-        let mut talk = Conversation::begin(drive.plain()).expect("a hello");
-        talk.put(KEPT, KEPT_VALUE).success();
-        for number in 0..count {
-            talk.put(&key(number), &value(number)).success();
-        }
-        drop(talk);
-        assert!(drive.stop().expect("a stopped drive").success());
-        image
-    }
-
-    fn start(&self) -> Drive {
-        Drive::start(&self.path, &[]).expect("a running drive")
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        fs::read(&self.path).expect("the image")
-    }
-
-    fn flip(&self, offset: u64) {
-        let file = OpenOptions::new().read(true).write(true).open(&self.path);
-        let file = file.expect("the image");
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, offset).expect("a byte");
-        file.write_all_at(&byte.map(|byte| byte ^ 0x10), offset)
-            .expect("a flipped bit");
-    }
-
-    /// Where these bytes lie.
-    fn find(&self, wanted: &[u8]) -> Vec<u64> {
-        let bytes = self.bytes();
-        let windows = bytes.windows(wanted.len()).enumerate();
-        let found = windows.filter(|(_, window)| *window == wanted);
-        found.map(|(offset, _)| offset as u64).collect()
-    }
-
-    fn number_at(&self, offset: usize) -> u32 {
-        let bytes = self.bytes();
-        let number = bytes.get(offset..offset + 4).expect("four bytes");
-        u32::from_le_bytes(number.try_into().expect("four bytes"))
-    }
-}
 
 #[test]
 fn one_damaged_superblock_is_what_the_other_one_is_for() {

@@ -5,51 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use kinetic_tests::drive::Drive;
 use kinetic_tests::process::Process;
 use kinetic_tests::program::Program;
 
-use crate::damage::Image;
+use crate::offline::{Image, LONG, kineticd, refusal, refused_and_unchanged};
 use crate::{Target, serves};
-
-const LONG: Duration = Duration::from_secs(30);
-
-/// Runs a drive that must not start; what it says.
-fn refusal(command: &mut Command) -> String {
-    let mut process = Process::start(command).expect("a process");
-    let (status, lines) = process.finish(LONG).expect("an end");
-    let said = process.said();
-    assert_eq!(lines, Vec::<String>::new(), "it greeted: {said}");
-    assert_eq!(status.code(), Some(1), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    let sentence = said
-        .lines()
-        .find_map(|line| line.strip_prefix("kineticd: "));
-    sentence
-        .unwrap_or_else(|| panic!("no sentence in {said}"))
-        .to_owned()
-}
-
-fn kineticd(image: &Path) -> Command {
-    let mut command = Command::new(Program::Drive.path().expect("the drive's program"));
-    command
-        .arg(image)
-        .args(["--listen", "127.0.0.1:0", "--ready-json"]);
-    command
-}
-
-/// What a drive says of an image that it must refuse and leave as it is.
-pub(crate) fn refused_and_unchanged(image: &Path) -> String {
-    let before = fs::read(image).expect("the image");
-    let text = refusal(&mut kineticd(image));
-    assert!(
-        fs::read(image).expect("the image") == before,
-        "it was changed: {text}"
-    );
-    text
-}
 
 #[test]
 fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {

@@ -3,6 +3,8 @@
 //! What must come of it: an error that says what is wrong, nothing lost that was acknowledged, and
 //! a drive that goes on serving others. [`Target::still_serves`] asks for the last after each act.
 
+mod offline;
+
 mod damage;
 mod disks;
 mod export;
