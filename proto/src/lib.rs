@@ -3,9 +3,9 @@
 //! Protocol 4.0.1, and 3.x where it differs. Nothing here opens a socket, reads a clock or keeps
 //! a key in readable form; docs/PROTOCOL.md describes the wire itself. From the bottom:
 //!
-//! - [`limits`]: every bound of the protocol, and the message that reports them
 //! - [`generated`], as `schema`: the messages as generated from `kinetic.proto`
-//! - [`message_type`], [`status`]: open enumerations with names
+//! - [`limits`]: every bound of the protocol, and the message that reports them
+//! - [`codes`]: message types and status codes, open enumerations with names
 //! - [`wire`]: a bounded, panic-free reader of protobuf fields
 //! - [`sign`]: HMAC-SHA1 of commands with precomputed key state
 //! - [`frame`]: the incremental codec of `F`, two lengths, message and value
@@ -13,12 +13,11 @@
 //! - [`reply`]: frequent answers, written from borrowed parts
 //! - [`message`]: writing whole messages, and reading them whole
 
-pub mod limits;
-
 pub mod generated;
 
-pub mod message_type;
-pub mod status;
+pub mod limits;
+
+pub mod codes;
 pub mod wire;
 
 pub mod sign;
@@ -30,13 +29,13 @@ pub mod reply;
 
 pub mod message;
 
+pub use codes::message_type::{self, MessageType};
+pub use codes::status::{self, StatusCode};
 pub use envelope::{CommandView, HeaderView, KeyValueView, MessageView};
 pub use frame::{Frame, FrameDecoder, FrameError, FrameLimits, FrameValue};
 #[doc(no_inline)]
 pub use generated as schema;
 pub use limits::Limits;
 pub use message::{Received, Seal};
-pub use message_type::MessageType;
 pub use reply::{Reply, StatusView};
 pub use sign::SigningKey;
-pub use status::StatusCode;

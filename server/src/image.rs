@@ -58,7 +58,10 @@ pub enum ImageError {
         source: OpenError,
     },
     /// A new image has nowhere to be.
-    #[error("{} cannot be created: its directory does not exist; create that first", .path.display())]
+    #[error(
+        "{} cannot be created: its directory does not exist; create that first",
+        .path.display()
+    )]
     NoDirectory {
         /// The path as it was given.
         path: PathBuf,

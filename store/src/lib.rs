@@ -13,13 +13,13 @@ pub mod limits;
 
 pub mod effort;
 
+pub mod disk;
+
 pub mod layout;
 
 pub mod entry;
 
 pub mod error;
-
-pub mod disk;
 
 pub mod run;
 

@@ -53,8 +53,8 @@ impl Dice {
     }
 }
 
-fn bodies() -> Vec<Body> {
-    let push = |p2pop| P2pOperation {
+fn push(p2pop: Option<P2pOperation>) -> P2pOperation {
+    P2pOperation {
         peer: Some(Peer {
             hostname: Some("peer".into()),
             port: Some(8123),
@@ -67,7 +67,27 @@ fn bodies() -> Vec<Body> {
             ..Operation::default()
         }],
         all_child_operations_succeeded: Some(false),
+    }
+}
+
+fn log() -> GetLog {
+    let utilization = Utilization {
+        name: Some("HDA".into()),
+        value: Some(f32::NAN),
     };
+    GetLog {
+        types: vec![0, 1, -1],
+        utilizations: vec![utilization],
+        temperatures: vec![Temperature {
+            current: Some(1.5),
+            ..Temperature::default()
+        }],
+        limits: Some(Limits::default().to_message()),
+        ..GetLog::default()
+    }
+}
+
+fn bodies() -> Vec<Body> {
     let scope = Scope {
         offset: Some(0),
         permission: vec![0, 9, 77],
@@ -78,20 +98,6 @@ fn bodies() -> Vec<Body> {
         key: Some("k".into()),
         scope: vec![scope],
         ..Acl::default()
-    };
-    let utilization = Utilization {
-        name: Some("HDA".into()),
-        value: Some(f32::NAN),
-    };
-    let log = GetLog {
-        types: vec![0, 1, -1],
-        utilizations: vec![utilization],
-        temperatures: vec![Temperature {
-            current: Some(1.5),
-            ..Temperature::default()
-        }],
-        limits: Some(Limits::default().to_message()),
-        ..GetLog::default()
     };
     let key_value = KeyValue {
         new_version: Some("".into()),
@@ -130,7 +136,7 @@ fn bodies() -> Vec<Body> {
             ..Body::default()
         },
         Body {
-            get_log: Some(Box::new(log)),
+            get_log: Some(Box::new(log())),
             ..Body::default()
         },
         Body {

@@ -82,6 +82,9 @@ pub fn recover(
     let geometry = superblock.geometry;
     let options = options.fitted(&geometry);
     let manifest = journal::read(&*disk, &superblock)?;
+    let mut state = manifest.state;
+    let found = find(&*disk, &superblock, &state, &options)?;
+
     let syncs = if options.skips_syncs() {
         Syncs::Skipped
     } else {
@@ -92,31 +95,11 @@ pub fn recover(
         geometry,
         syncs,
     };
-
-    let values = if options.ignores_checksums() {
-        Values::Believed
-    } else {
-        Values::Verified
-    };
-    let zones = manifest.state.replay_zones();
-    let mut scanner = Scanner::new(&*disk, geometry, &zones, superblock.manifest_boot);
-    let chain = scanner.chain(&manifest.state.replay, values)?;
-    let (table, last_seqno) = replay(&mut scanner, &chain, manifest.state.replay.seqno)?;
-
     let superblock = next_boot(superblock, &sole)?;
-    rewrite_suffix(&chain, &sole)?;
-    let last_group = chain.links.last().map(|link| link.header.number);
-    let last_group = last_group.unwrap_or(manifest.state.replay.group.saturating_sub(1));
-
-    let lengths = chain.links.iter().map(|link| u64::from(link.header.length));
-    let replayed = lengths.sum();
-    let mut state = manifest.state;
-    settle(&mut state, &zones, &chain, superblock.manifest.zone)?;
-    let runs = state
-        .runs
-        .iter()
-        .map(|meta| Arc::new(Run::new(meta.clone())))
-        .collect();
+    rewrite_suffix(&found.chain, &sole)?;
+    settle(&mut state, &found, superblock.manifest.zone)?;
+    let runs = state.runs.iter();
+    let runs = runs.map(|meta| Arc::new(Run::new(meta.clone()))).collect();
     let mut salts = SaltSource::new(entropy);
     let start = Start {
         state,
@@ -125,36 +108,69 @@ pub fn recover(
     };
     let (ledger, space) = fresh_manifest(start, &mut salts, &sole)?;
 
-    let boot = ledger.superblock.boot;
-    let uuid = ledger.superblock.uuid;
     let cache = Arc::new(BlockCache::new(options.cache_bytes));
-    let reader = BlockReader::new(Arc::clone(&disk), geometry, cache);
-    let view = View {
-        active: Arc::new(table),
-        frozen: None,
-        runs,
-    };
-    let progress = Progress {
-        written_group: last_group,
-        durable_group: last_group,
-        ..Progress::default()
-    };
-    let parts = Parts {
+    let shared = Shared::new(Parts {
+        uuid: ledger.superblock.uuid,
+        boot: ledger.superblock.boot,
+        reader: BlockReader::new(Arc::clone(&disk), geometry, cache),
         disk,
-        uuid,
         geometry,
         options,
-        boot,
-        reader,
-        view,
-        progress,
-    };
-    let shared = Shared::new(parts);
+        view: View {
+            active: Arc::new(found.table),
+            frozen: None,
+            runs,
+        },
+        progress: Progress {
+            written_group: found.last_group,
+            durable_group: found.last_group,
+            ..Progress::default()
+        },
+    });
     let upkeep = Upkeep::new(ledger, space, salts, &shared);
     Ok(Recovered {
+        writer: Writer::new(found.last_group, found.last_seqno, found.replayed),
         shared,
-        writer: Writer::new(last_group, last_seqno, replayed),
         upkeep,
+    })
+}
+
+/// What the log holds that no run holds.
+struct Found {
+    zones: Vec<ZoneInfo>,
+    chain: Chain,
+    table: Memtable,
+    last_seqno: Seqno,
+    last_group: u64,
+    replayed: u64,
+}
+
+/// Reads the log from the replay point on; changes nothing.
+fn find(
+    disk: &dyn Disk,
+    superblock: &Superblock,
+    state: &ManifestState,
+    options: &Options,
+) -> Result<Found, ScanError> {
+    let values = if options.ignores_checksums() {
+        Values::Believed
+    } else {
+        Values::Verified
+    };
+    let zones = state.replay_zones();
+    let boot = superblock.manifest_boot;
+    let mut scanner = Scanner::new(disk, superblock.geometry, &zones, boot);
+    let chain = scanner.chain(&state.replay, values)?;
+    let (table, last_seqno) = replay(&mut scanner, &chain, state.replay.seqno)?;
+    let last_group = chain.links.last().map(|link| link.header.number);
+    let lengths = chain.links.iter().map(|link| u64::from(link.header.length));
+    Ok(Found {
+        replayed: lengths.sum(),
+        last_group: last_group.unwrap_or(state.replay.group.saturating_sub(1)),
+        table,
+        last_seqno,
+        chain,
+        zones,
     })
 }
 
@@ -207,15 +223,11 @@ fn rewrite_suffix(chain: &Chain, disk: &SoleDisk<'_>) -> io::Result<()> {
 
 /// Seals the log at the cut and drops what nothing refers to: zones behind the cut, run zones
 /// without a live run, manifest zones that a cut left behind.
-fn settle(
-    state: &mut ManifestState,
-    zones: &[ZoneInfo],
-    chain: &Chain,
-    manifest: ZoneId,
-) -> Result<(), Contradiction> {
+fn settle(state: &mut ManifestState, found: &Found, manifest: ZoneId) -> Result<(), Contradiction> {
     let first = BLOCK32;
-    for (place, info) in zones.iter().enumerate() {
-        let last = chain.links.iter().rfind(|link| link.zone == place);
+    for (place, info) in found.zones.iter().enumerate() {
+        let links = &found.chain.links;
+        let last = links.iter().rfind(|link| link.zone == place);
         let end = last.map(|link| link.start.offset.saturating_add(link.header.length));
         let start = if info.ordinal == state.replay.ordinal {
             state.replay.offset

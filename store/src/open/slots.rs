@@ -33,7 +33,8 @@ pub enum SlotsError {
     Seal(u8),
     /// The file or device is smaller than when it was formatted.
     #[error(
-        "the disk has {found} bytes, but the drive on it was made with {expected}: the end is missing"
+        "the disk has {found} bytes, but the drive on it was made with {expected}: \
+         the end is missing"
     )]
     Truncated {
         /// Bytes of the disk.
