@@ -83,6 +83,10 @@ impl Writer {
             .count() as u64
     }
 
+    fn slot(&mut self, place: usize) -> &mut Slot {
+        self.slots.get_mut(place).expect("places are below KEYS")
+    }
+
     fn key(&self, place: usize) -> Bytes {
         format!("writer {} key {place}", self.number).into()
     }
@@ -113,7 +117,7 @@ impl Writer {
                 Durability::WriteBack
             };
             let key = self.key(place);
-            self.slots[place].unsure = Some(state);
+            self.slot(place).unsure = Some(state);
             let answered = match state {
                 Some(number) => {
                     let value = self.value(place, number);
@@ -128,7 +132,7 @@ impl Writer {
             };
             match answered {
                 Ok(()) => {
-                    let slot = &mut self.slots[place];
+                    let slot = self.slot(place);
                     slot.acknowledged = state;
                     slot.unsure = None;
                     countdown.count();
@@ -149,7 +153,7 @@ impl Writer {
                 u64::from_be_bytes(*head.expect("every value starts with its number"))
             });
             let at = format!("round {round}, writer {}, key {place}", self.number);
-            let slot = &self.slots[place];
+            let slot = self.slot(place);
             assert!(
                 state == slot.acknowledged || Some(state) == slot.unsure,
                 "{at}: {state:?} is there, {slot:?} was acknowledged or asked for"
@@ -160,7 +164,7 @@ impl Writer {
                     "{at}: wrong bytes"
                 );
             }
-            self.slots[place] = Slot {
+            *self.slot(place) = Slot {
                 acknowledged: state,
                 unsure: None,
             };

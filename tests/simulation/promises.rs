@@ -9,7 +9,7 @@ const HISTORIES: u64 = 4000;
 const THREADS: usize = 2;
 
 /// Situations that a power cut must have met, and in how many of a thousand histories at least.
-const SITUATIONS: [(Mark, u64); 33] = [
+const SITUATIONS: [(Mark, u64); 34] = [
     (Mark::CutBetweenCalls, 500),
     (Mark::CutInGroup, 100),
     (Mark::CutAtZoneSwitch, 100),
@@ -37,6 +37,7 @@ const SITUATIONS: [(Mark, u64); 33] = [
     (Mark::WriteFailedInRecovery, 20),
     (Mark::Unreadable, 5),
     (Mark::RefusedToOpen, 5),
+    (Mark::Full, 5),
     (Mark::LostSuffix, 100),
     (Mark::SurvivedWhole, 500),
     (Mark::SurvivedUnacknowledged, 10),

@@ -7,17 +7,13 @@ use kinetic_store::Sabotage;
 fn first_to_notice(sabotage: Sabotage, seeds: u64) -> Violation {
     let found = (0..seeds).find_map(|seed| run(seed, sabotage).err());
     let found = found.unwrap_or_else(|| panic!("{sabotage:?} stays unnoticed for {seeds} seeds"));
-    println!(
-        "{sabotage:?} is noticed after {} seeds: {}",
-        found.seed + 1,
-        found.promise
-    );
     found
 }
 
 #[test]
 fn an_engine_that_skips_its_syncs_is_noticed_within_twenty_seeds() {
     let found = first_to_notice(Sabotage::SkipSync, 20);
+    println!("noticed at seed {}: {}", found.seed, found.promise);
     assert!(
         matches!(found.promise, Promise::Durability | Promise::Opening),
         "{found}"
@@ -27,11 +23,13 @@ fn an_engine_that_skips_its_syncs_is_noticed_within_twenty_seeds() {
 #[test]
 fn an_engine_that_answers_before_its_sync_is_noticed_within_twenty_seeds() {
     let found = first_to_notice(Sabotage::AnswerEarly, 20);
+    println!("noticed at seed {}: {}", found.seed, found.promise);
     assert_eq!(found.promise, Promise::Durability, "{found}");
 }
 
 #[test]
 fn an_engine_that_ignores_checksums_is_noticed_within_a_hundred_seeds() {
     let found = first_to_notice(Sabotage::IgnoreChecksums, 100);
+    println!("noticed at seed {}: {}", found.seed, found.promise);
     assert_eq!(found.promise, Promise::Contents, "{found}");
 }

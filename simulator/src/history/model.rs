@@ -80,7 +80,8 @@ pub(super) struct Model {
     visible: Content,
     /// So many of `applied` are acknowledged as durable.
     durable: usize,
-    /// Commits whose write failed or was cut short: they may come back behind all others.
+    /// Commits of the last group whose write failed or was cut short: they may come back behind
+    /// all others.
     limbo: Vec<Effects>,
 }
 
@@ -107,8 +108,7 @@ impl Model {
     /// A commit became visible; gives back its place.
     pub(super) fn apply(&mut self, effects: Effects) -> usize {
         if !effects.is_empty() {
-            // Its group follows the seal of the zone in which the others failed.
-            self.limbo.clear();
+            self.next_group();
         }
         apply(&mut self.visible, &effects);
         self.applied.push(effects);
@@ -118,6 +118,12 @@ impl Model {
     /// Everything up to this place was acknowledged as durable.
     pub(super) fn acknowledge(&mut self, place: usize) {
         self.durable = self.durable.max(place);
+    }
+
+    /// Another group is written, which happens only once the zone of a failed one is sealed: what
+    /// failed before cannot come back.
+    pub(super) fn next_group(&mut self) {
+        self.limbo.clear();
     }
 
     /// The write of this commit failed or was cut short.

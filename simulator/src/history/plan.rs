@@ -1,10 +1,11 @@
 //! What a seed decides beforehand: the drive's size and options, and what goes wrong with it.
 //!
 //! Guarantee: everything is so small that flushes, merges and moves of the manifest happen all
-//! the time, and that a zone is left every few groups.
+//! the time, and that a zone is left every few groups; some drives are so small that they fill up.
 
 use kinetic_store::{Options, Sabotage};
 
+use crate::disk::SectorSize;
 use crate::rng::Rng;
 
 /// What goes wrong beside power cuts and kills.
@@ -53,6 +54,7 @@ pub(super) enum Prey {
 pub(super) struct Plan {
     pub(super) zone_size: u32,
     pub(super) zones: u64,
+    pub(super) sectors: SectorSize,
     pub(super) options: Options,
     pub(super) keys: u64,
     pub(super) trouble: Trouble,
@@ -78,8 +80,8 @@ impl Plan {
             Trouble::Rot,
         ];
         let trouble = pick(rng, &troubles, Trouble::None);
-        let small = rng.chance(1, 12);
-        let zones = if small { 64 } else { 128 } + rng.below(16);
+        let small = rng.chance(1, 16);
+        let zones = if small { 64 } else { 128 + rng.below(16) };
         let options = Options {
             memtable_bytes: pick(rng, &[1 << 10, 3 << 10, 8 << 10, 20 << 10], 4 << 10),
             log_bytes: pick(rng, &[12 << 10, 64 << 10, 256 << 10], 64 << 10),
@@ -89,14 +91,25 @@ impl Plan {
             queue_bytes: pick(rng, &[8 << 10, 1 << 20], 1 << 20),
             sabotage,
         };
+        let zone_sizes: &[u32] = if small {
+            &[64 << 10]
+        } else {
+            &[64 << 10, 64 << 10, 128 << 10]
+        };
+        let sectors = [SectorSize::Small, SectorSize::Large];
         Self {
-            zone_size: pick(rng, &[64 << 10, 64 << 10, 128 << 10], 64 << 10),
+            zone_size: pick(rng, zone_sizes, 64 << 10),
             zones,
+            sectors: pick(rng, &sectors, SectorSize::Small),
             options,
-            keys: pick(rng, &[6, 40, 150], 40),
+            keys: if small {
+                400
+            } else {
+                pick(rng, &[6, 40, 150], 40)
+            },
             trouble,
-            actions: 150 + rng.below(650),
-            large_per_mille: if small { 300 } else { 40 },
+            actions: if small { 3000 } else { 150 + rng.below(650) },
+            large_per_mille: if small { 900 } else { 40 },
         }
     }
 

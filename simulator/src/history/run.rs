@@ -22,6 +22,7 @@ struct Habits {
     writer: u64,
     syncer: u64,
     upkeep: u64,
+    kick: u64,
     look: u64,
     settle: u64,
 }
@@ -32,6 +33,7 @@ const HABITS: [Habits; 5] = [
         writer: 20,
         syncer: 12,
         upkeep: 40,
+        kick: 4,
         look: 7,
         settle: 1,
     },
@@ -41,6 +43,7 @@ const HABITS: [Habits; 5] = [
         writer: 30,
         syncer: 20,
         upkeep: 15,
+        kick: 0,
         look: 5,
         settle: 0,
     },
@@ -50,6 +53,7 @@ const HABITS: [Habits; 5] = [
         writer: 12,
         syncer: 4,
         upkeep: 68,
+        kick: 2,
         look: 4,
         settle: 0,
     },
@@ -59,6 +63,7 @@ const HABITS: [Habits; 5] = [
         writer: 30,
         syncer: 1,
         upkeep: 34,
+        kick: 10,
         look: 5,
         settle: 0,
     },
@@ -68,6 +73,7 @@ const HABITS: [Habits; 5] = [
         writer: 6,
         syncer: 6,
         upkeep: 35,
+        kick: 0,
         look: 3,
         settle: 0,
     },
@@ -201,12 +207,13 @@ fn act(machine: &mut Machine, habits: Habits) -> Result<(), Broken> {
         writer,
         syncer,
         upkeep,
+        kick,
         look,
         settle,
     } = habits;
     let mut roll = machine
         .rng
-        .below(submit + writer + syncer + upkeep + look + settle);
+        .below(submit + writer + syncer + upkeep + kick + look + settle);
     let mut falls_in = |share: u64| {
         let inside = roll < share;
         roll = roll.saturating_sub(share);
@@ -220,6 +227,8 @@ fn act(machine: &mut Machine, habits: Habits) -> Result<(), Broken> {
         machine.step(Worker::Syncer).map(drop)
     } else if falls_in(upkeep) {
         machine.step(Worker::Upkeep).map(drop)
+    } else if falls_in(kick) {
+        machine.step(Worker::Submitter).map(drop)
     } else if falls_in(look) {
         machine.look()
     } else {

@@ -50,6 +50,7 @@ struct Seen {
     filled_zone: bool,
     sync_failed: bool,
     write_failed: bool,
+    group_failed: bool,
     written: Vec<(u64, u64)>,
     writes: usize,
 }
@@ -100,6 +101,11 @@ impl WatchedDisk {
         self.seen().write_failed
     }
 
+    /// Whether the write of a group failed since the last question.
+    pub(super) fn take_group_failed(&self) -> bool {
+        std::mem::take(&mut self.seen().group_failed)
+    }
+
     /// Another start: what failed before does not count any more.
     pub(super) fn start(&self) {
         let mut seen = self.seen();
@@ -107,6 +113,7 @@ impl WatchedDisk {
         seen.log_end = None;
         seen.sync_failed = false;
         seen.write_failed = false;
+        seen.group_failed = false;
     }
 
     /// One of the last writes, by a number.
@@ -174,7 +181,10 @@ impl Disk for WatchedDisk {
                     seen.log_end = Some(LogEnd { offset, purpose });
                 }
             }
-            Err(error) if stopped_by(error).is_none() => seen.write_failed = true,
+            Err(error) if stopped_by(error).is_none() => {
+                seen.write_failed = true;
+                seen.group_failed |= matches!(purpose, Purpose::FirstGroup | Purpose::Group);
+            }
             Err(_) if was_running => seen.interrupted = Some(purpose),
             Err(_) => {}
         }

@@ -7,16 +7,26 @@ use std::collections::BTreeMap;
 
 use kinetic_store::{CommitError, CommitFailure, Durability, Store};
 
-use super::state::{Machine, Pending};
+use super::state::{Groups, Machine, Pending};
 use crate::history::plan::Trouble;
 use crate::history::report::Mark;
 use crate::history::violation::{Broken, Promise};
 
 type Outcome = Result<(), CommitError>;
 
+/// What became of the groups of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Written,
+    /// The one group was not written.
+    Failed,
+    /// Of several groups one was not written.
+    Mixed,
+}
+
 impl Machine {
     /// Looks at everything that was answered or became visible in the last step.
-    pub(super) fn compare_answers(&mut self, store: &Store) -> Result<(), Broken> {
+    pub(super) fn compare_answers(&mut self, store: &Store, groups: Groups) -> Result<(), Broken> {
         let mut answered = BTreeMap::new();
         for (token, outcome) in self.outcomes.take() {
             self.enter(token << 1 | u64::from(outcome.is_ok()));
@@ -28,16 +38,21 @@ impl Machine {
                 }
             }
         }
-        let failed = answered
-            .values()
-            .any(|outcome| matches!(failure(outcome), Some(CommitFailure::WriteFailed(_))));
+        let fate = match (self.watched.take_group_failed(), groups) {
+            (false, _) => Fate::Written,
+            (true, Groups::One) => Fate::Failed,
+            (true, Groups::Many) => Fate::Mixed,
+        };
+        if fate != Fate::Written {
+            self.model.next_group();
+        }
         while let Some(pending) = self.next_visible(store) {
             let outcome = answered.remove(&pending.token);
             self.report.commits += 1;
             match outcome {
-                None => self.done(&pending, None, failed)?,
-                Some(Ok(())) => self.done(&pending, Some(()), failed)?,
-                Some(Err(error)) => self.refused(store, &pending, (error.failure, failed))?,
+                None => self.done(&pending, None, fate)?,
+                Some(Ok(())) => self.done(&pending, Some(()), fate)?,
+                Some(Err(error)) => self.refused(store, &pending, (error.failure, fate))?,
             }
         }
         if answered.is_empty() {
@@ -71,15 +86,10 @@ impl Machine {
     }
 
     /// A commit is visible; told so, or still waiting for the disk.
-    fn done(
-        &mut self,
-        pending: &Pending,
-        told: Option<()>,
-        group_failed: bool,
-    ) -> Result<(), Broken> {
+    fn done(&mut self, pending: &Pending, told: Option<()>, fate: Fate) -> Result<(), Broken> {
         let effects = match self.model.verdict(&pending.changes) {
             Ok(effects) => effects,
-            Err(_) if group_failed => return Ok(()),
+            Err(_) if fate != Fate::Written => return Ok(()),
             Err(failure) => {
                 return Broken::found(
                     Promise::Answers,
@@ -87,7 +97,7 @@ impl Machine {
                 );
             }
         };
-        if group_failed && !effects.is_empty() {
+        if fate == Fate::Failed && !effects.is_empty() {
             return Broken::found(
                 Promise::Answers,
                 format!(
@@ -120,12 +130,15 @@ impl Machine {
         &mut self,
         store: &Store,
         pending: &Pending,
-        (failure, group_failed): (CommitFailure, bool),
+        (failure, fate): (CommitFailure, Fate),
     ) -> Result<(), Broken> {
         let justified = match failure {
             CommitFailure::WriteFailed(_) => {
                 self.mark(Mark::WriteFailed);
-                if let Ok(effects) = self.model.verdict_in_limbo(&pending.changes) {
+                // Else it was refused without being written, since the host took nothing before.
+                if fate != Fate::Written
+                    && let Ok(effects) = self.model.verdict_in_limbo(&pending.changes)
+                {
                     self.model.write_failed(effects);
                 }
                 matches!(self.plan.trouble, Trouble::Host | Trouble::SyncsAndHost)
@@ -137,7 +150,7 @@ impl Machine {
             }
             CommitFailure::ReadOnly => self.watched.sync_failed(),
             CommitFailure::VersionMismatch | CommitFailure::NotFound => {
-                group_failed || self.model.verdict(&pending.changes) == Err(failure)
+                fate != Fate::Written || self.model.verdict(&pending.changes) == Err(failure)
             }
             CommitFailure::Unreadable(_) => {
                 self.mark(Mark::Unreadable);
@@ -161,6 +174,13 @@ impl Machine {
     /// The machine stopped in a step: what was being written may come back, nothing was told.
     pub(super) fn abandon(&mut self, store: &Store) {
         drop(self.outcomes.take());
+        if self
+            .pending
+            .front()
+            .is_some_and(|first| store.is_published(first.ticket))
+        {
+            self.model.next_group();
+        }
         while let Some(pending) = self.next_visible(store) {
             if let Ok(effects) = self.model.verdict_in_limbo(&pending.changes) {
                 self.model.write_failed(effects);

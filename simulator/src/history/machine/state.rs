@@ -47,12 +47,23 @@ pub(super) struct Pending {
     pub(super) durability: Durability,
 }
 
+/// How many groups a step may have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Groups {
+    /// One at most.
+    One,
+    /// Any number.
+    Many,
+}
+
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::history) enum Worker {
     Writer,
     Syncer,
     Upkeep,
+    /// The thread that submitted: it may write, but not wait for the disk.
+    Submitter,
 }
 
 /// The machine.
@@ -81,7 +92,7 @@ pub(in crate::history) struct Machine {
 impl Machine {
     /// A machine with an unformatted disk.
     pub(in crate::history) fn new(plan: Plan, mut rng: Rng) -> io::Result<Self> {
-        let disk = SimDisk::new(plan.capacity(), rng.next_u64())?;
+        let disk = SimDisk::with_sector_size(plan.capacity(), rng.next_u64(), plan.sectors)?;
         let watched = Arc::new(WatchedDisk::new(disk.clone(), plan.zone_size));
         Ok(Self {
             rng,
@@ -153,13 +164,22 @@ impl Machine {
             Worker::Writer => store.step_writer(),
             Worker::Syncer => store.step_syncer(self.now),
             Worker::Upkeep => store.step_upkeep(self.now),
+            Worker::Submitter => {
+                store.kick();
+                Step::Worked
+            }
         };
         self.report.actions += 1;
         if self.is_stopped() {
             self.abandon(&store);
             return Ok(Step::Idle);
         }
-        self.compare_answers(&store)?;
+        let groups = if worker == Worker::Submitter {
+            Groups::Many
+        } else {
+            Groups::One
+        };
+        self.compare_answers(&store, groups)?;
         if store.under_way().move_of_manifest {
             self.mark(Mark::ManifestMoved);
         }
