@@ -6,8 +6,7 @@ use kinetic_store::Sabotage;
 /// The first seed that notices a bug, and what it saw.
 fn first_to_notice(sabotage: Sabotage, seeds: u64) -> Violation {
     let found = (0..seeds).find_map(|seed| run(seed, sabotage).err());
-    let found = found.unwrap_or_else(|| panic!("{sabotage:?} stays unnoticed for {seeds} seeds"));
-    found
+    found.unwrap_or_else(|| panic!("{sabotage:?} stays unnoticed for {seeds} seeds"))
 }
 
 #[test]
