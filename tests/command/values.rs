@@ -68,6 +68,43 @@ fn a_value_over_the_limit_is_refused_and_what_was_there_stays() {
 }
 
 #[test]
+fn keys_and_versions_over_the_limit_are_refused_with_the_limit() {
+    let served = Served::new();
+    let put = |arguments: &[&str]| served.kinetic().args(["put"]).args(arguments).run();
+    let most = "k".repeat(4096);
+    put(&[&most, "--version", &"v".repeat(2048)]).done();
+    put(&[&format!("{most}k")]).fails(1, &["4096"]);
+    put(&["a", "--version", &"v".repeat(2049)]).fails(1, &["2048"]);
+    let listed = served.run(&["list"]).done();
+    assert_eq!(listed.lines(), [most], "{listed}");
+}
+
+#[test]
+fn a_full_disk_below_standard_output_is_code_7() {
+    let served = Served::new();
+    served
+        .kinetic()
+        .args(["put", "a"])
+        .input(b"value")
+        .run()
+        .done();
+    let program = kinetic_tests::program::Program::Command.path();
+    let program = program.expect("the command's program");
+    for arguments in [&["get", "a"][..], &["list"], &["ping"]] {
+        let mut command = std::process::Command::new(&program);
+        command
+            .args(["--drive", &served.drive.plain().to_string()])
+            .args(arguments);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = command
+            .stdout(full.expect("a device"))
+            .output()
+            .expect("an end");
+        assert_eq!(output.status.code(), Some(7), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
 fn a_key_is_the_same_bytes_in_every_form() {
     let served = Served::new();
     let no_text = OsString::from_vec(b"\xff\xfe raw".to_vec());
