@@ -82,6 +82,10 @@ pub const READY_LOG_BYTES: u64 = 64 << 20;
 /// Waiting commits of at most this many bytes, none with a large value first, are done on the
 /// thread that asks: that is a copy to the page cache, cheaper than waking another thread.
 pub const INLINE_COMMIT: u64 = 128 << 10;
+/// Groups that a thread writes for itself and others before it leaves the rest to the writer's.
+pub const INLINE_STEPS: usize = 2;
+/// Tombstones that a read steps over before it must go where waiting is allowed.
+pub const INLINE_TOMBSTONES: usize = 1000;
 /// Keys that a scan copies from a memtable under one lock.
 pub const SCAN_CHUNK: usize = 64;
 /// Microseconds before a failed write of the manifest is tried again.

@@ -25,7 +25,7 @@ use crate::entry::{Attributes, Entry, State, ValueRef};
 use crate::error::{Damage, ReadError};
 use crate::index::merged::MergedCursor;
 use crate::layout::checksum::checksum;
-use crate::limits::{BLOCK, INLINE_COMMIT, LARGE_VALUE};
+use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE};
 use crate::log::group;
 use crate::open::recovery::{self, OpenError, Recovered};
 use crate::run::Direction;
@@ -297,8 +297,13 @@ impl Store {
         let count = |error: &ReadError| self.count(*error);
         let mut cursor =
             MergedCursor::over_view(&view, &shared.reader, from, how).inspect_err(count)?;
+        let mut skipped = 0;
         while let Some(merged) = cursor.next(&shared.reader, how.1).inspect_err(count)? {
             let State::Live(attributes, value) = merged.entry.state else {
+                skipped += 1;
+                if how.1 == Effort::Cached && skipped >= INLINE_TOMBSTONES {
+                    return Err(ReadError::NotCached);
+                }
                 continue;
             };
             let metadata = Metadata {
@@ -323,7 +328,7 @@ impl Store {
             Err(refused) => {
                 let (commit, error) = *refused;
                 commit.completion.complete(commit.token, Err(error));
-                Ok(shared.progress().published)
+                Ok(shared.queue.last_ticket())
             }
         }
     }
@@ -332,22 +337,41 @@ impl Store {
     /// the writer's thread. Call it after the last of some [`submit`](Self::submit)s.
     pub fn kick(&self) {
         let inner = &*self.inner;
-        let (_, bytes) = inner.shared.queue.waiting();
-        let large = inner
-            .shared
-            .queue
-            .first()
-            .is_some_and(|(_, values)| values >= LARGE_VALUE);
-        if bytes <= INLINE_COMMIT
-            && !large
-            && let Some(mut writer) = try_lock(&inner.writer)
-        {
-            while writer.step(&inner.shared, Effort::Cached) == Step::Worked {}
+        for _ in 0..INLINE_STEPS {
+            if !self.is_quick() {
+                break;
+            }
+            let Some(mut writer) = self.try_writer() else {
+                break;
+            };
+            if writer.step(&inner.shared, Effort::Cached) != Step::Worked {
+                break;
+            }
         }
         if inner.shared.queue.waiting().0 > 0 {
             inner.bells.writer.ring();
         }
         self.ring_workers();
+    }
+
+    /// Whether what waits is little enough to be done on any thread.
+    fn is_quick(&self) -> bool {
+        let queue = &self.inner.shared.queue;
+        let small = |(_, values)| values < LARGE_VALUE;
+        queue.first().is_some_and(small) && queue.waiting().1 <= INLINE_COMMIT
+    }
+
+    /// The writer, unless somebody else has it.
+    fn try_writer(&self) -> Option<MutexGuard<'_, Writer>> {
+        match self.inner.writer.try_lock() {
+            Ok(writer) => Some(writer),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                // It panicked half-way: what it holds contradicts itself.
+                self.inner.shared.distrust();
+                Some(poisoned.into_inner())
+            }
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Wakes the workers that have something to do.
@@ -483,12 +507,4 @@ enum Walk {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
 }

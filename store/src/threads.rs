@@ -59,6 +59,7 @@ impl Threads {
         let stopping = Arc::clone(&self.stopping);
         let thread = std::thread::Builder::new().name(name.to_owned());
         self.handles.push(thread.spawn(move || {
+            let _fatal = Fatal;
             let start = now();
             while !stopping.load(Ordering::Acquire) {
                 let since = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -112,6 +113,18 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// A worker that panics takes the process with it: nobody would be told of what it had taken, and
+/// what it left half done cannot be trusted. Opening again starts from what is on the disk.
+struct Fatal;
+
+impl Drop for Fatal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
     }
 }
 

@@ -472,7 +472,7 @@ fn the_geometry_of_each_capacity_is_the_listed_one() {
 fn the_reserve_of_each_capacity_is_the_listed_one() {
     for row in rows("Reserve") {
         let geometry = Geometry::for_capacity(number(&row[0])).unwrap();
-        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry));
+        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry), 0);
         let coded = [reserve.manifest, reserve.flush, reserve.delete, reserve.put];
         assert_eq!(row[1..], coded.map(|zones| zones.to_string()), "{row:?}");
     }

@@ -110,15 +110,18 @@ pub struct Reserve {
 }
 
 impl Reserve {
-    /// The reserve of a drive: two zones for the manifest, a flush of the largest memtable, one
-    /// merge of the smallest level, one zone of log for deletes, two for reclaim.
+    /// The reserve of a drive whose runs take `index_bytes`: two zones for the manifest, a flush
+    /// of the largest memtable, a merge of the smallest level or of everything, since only that
+    /// finds what died unnoticed, one zone of log for deletes, two for reclaim.
     #[must_use]
-    pub fn of(geometry: &Geometry, options: &Options) -> Self {
+    pub fn of(geometry: &Geometry, options: &Options, index_bytes: u64) -> Self {
         let zone = u64::from(geometry.zone_size);
-        let table = usize::try_from(options.memtable_bytes.div_ceil(zone)).unwrap_or(usize::MAX);
+        let zones = |bytes: u64| usize::try_from(bytes.div_ceil(zone)).unwrap_or(usize::MAX);
+        let table = zones(options.memtable_bytes);
         let manifest = 2;
         let flush = manifest + table + 2;
-        let delete = flush + table * MERGE_FANOUT + 1;
+        let merge = (table * MERGE_FANOUT).max(zones(index_bytes) + table);
+        let delete = flush + merge + 1;
         let put = delete + 1 + 2;
         Self {
             manifest,
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn the_smallest_drive_keeps_less_than_a_quarter_back() {
         let geometry = Geometry::for_capacity(crate::limits::MIN_CAPACITY).unwrap();
-        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry));
+        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry), 0);
         assert!(reserve.put * 4 < 63, "{reserve:?}");
         assert!(reserve.manifest < reserve.flush && reserve.flush < reserve.delete);
         assert!(reserve.delete < reserve.put);
@@ -154,7 +157,17 @@ mod tests {
     #[test]
     fn a_drive_of_16_gib_keeps_less_than_three_percent_back() {
         let geometry = Geometry::for_capacity(16 << 30).unwrap();
-        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry));
+        let reserve = Reserve::of(&geometry, &Options::default().fitted(&geometry), 0);
         assert!(reserve.put * 100 < 3 * 1024, "{reserve:?}");
+    }
+
+    #[test]
+    fn the_reserve_grows_with_the_index_so_that_all_of_it_can_be_merged() {
+        let geometry = Geometry::for_capacity(16 << 30).unwrap();
+        let options = Options::default().fitted(&geometry);
+        let index = 600 << 20;
+        let reserve = Reserve::of(&geometry, &options, index);
+        let left = (reserve.delete - reserve.flush) as u64 * u64::from(geometry.zone_size);
+        assert!(left > index, "{reserve:?}");
     }
 }

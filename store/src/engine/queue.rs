@@ -105,6 +105,12 @@ impl Queue {
         (inner.waiting.len(), inner.bytes)
     }
 
+    /// The last ticket that was given.
+    #[must_use]
+    pub fn last_ticket(&self) -> Ticket {
+        Ticket(self.lock().submitted)
+    }
+
     /// Takes no more commits.
     pub fn close(&self) {
         self.lock().closed = true;

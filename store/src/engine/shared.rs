@@ -203,6 +203,12 @@ impl Shared {
             .inspect_err(|_| self.read_only.store(true, Ordering::Release))
     }
 
+    /// What the host did not take, if it is being tried again at the moment.
+    #[must_use]
+    pub fn stuck(&self) -> Option<io::ErrorKind> {
+        self.progress().stuck
+    }
+
     /// Takes no more writes: what is in memory contradicts itself.
     pub fn distrust(&self) {
         self.read_only.store(true, Ordering::Release);

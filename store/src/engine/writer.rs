@@ -103,8 +103,13 @@ impl Writer {
         let Some((records, values)) = shared.queue.first() else {
             return Step::Idle;
         };
-        if let Some(need) = self.held_back(shared) {
-            return Step::Blocked(need);
+        match (self.held_back(shared), shared.stuck()) {
+            // The flush that would make room cannot be written: say so instead of waiting.
+            (Some(Need::Flush), Some(kind)) => {
+                return refuse_first(shared, CommitFailure::WriteFailed(kind));
+            }
+            (Some(need), _) => return Step::Blocked(need),
+            (None, _) => {}
         }
         let room = match self.room(shared, records + values) {
             Ok(room) => room,
@@ -160,7 +165,7 @@ impl Writer {
             None => return Err(Step::Blocked(Need::Zone)),
         };
         drop(progress);
-        Err(refuse_all(shared, failure))
+        Err(refuse_first(shared, failure))
     }
 
     fn commit(&mut self, shared: &Shared, taken: Vec<Prepared>, effort: Effort) -> Step {
@@ -197,7 +202,7 @@ impl Writer {
             self.write(shared, &group)
         };
         match written {
-            Ok(()) => self.publish(shared, group, &view),
+            Ok(()) => self.publish(group, &view),
             Err(kind) => fail_written(&mut outcomes, kind),
         }
         self.answer(shared, used, outcomes);
@@ -265,7 +270,7 @@ impl Writer {
     }
 
     /// Makes a written group visible.
-    fn publish(&mut self, _shared: &Shared, group: Group, view: &View) {
+    fn publish(&mut self, group: Group, view: &View) {
         if group.entries.is_empty() {
             return;
         }
@@ -524,18 +529,29 @@ impl From<CommitFailure> for Verdict {
     }
 }
 
-/// The group is not written. Commits that logged nothing fail too: that there was nothing to log
-/// may be because of a delete that failed with this group.
+/// The group is not written. All its commits fail, whatever their checks said: they were checked
+/// against what the group would have made of the store.
 fn fail_written(outcomes: &mut [Outcome], kind: io::ErrorKind) {
     let failure = CommitFailure::WriteFailed(kind);
-    for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
-        *outcome = Err(CommitError { index: 0, failure });
-    }
+    outcomes.fill(Err(CommitError { index: 0, failure }));
 }
 
 /// Refuses everything that waits.
 fn refuse_all(shared: &Shared, failure: CommitFailure) -> Step {
-    let taken = shared.queue.take_while(|_| true);
+    refuse_taken(shared, shared.queue.take_while(|_| true), failure)
+}
+
+/// Refuses the commit whose turn it is; one behind it may need no room.
+fn refuse_first(shared: &Shared, failure: CommitFailure) -> Step {
+    let mut left = 1;
+    let first = shared.queue.take_while(|_| {
+        left -= 1;
+        left >= 0
+    });
+    refuse_taken(shared, first, failure)
+}
+
+fn refuse_taken(shared: &Shared, taken: Vec<Prepared>, failure: CommitFailure) -> Step {
     if taken.is_empty() {
         return Step::Idle;
     }

@@ -33,6 +33,7 @@ pub struct MergedEntry {
 pub struct MergedCursor {
     sources: Vec<Source>,
     direction: Direction,
+    failed: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -61,7 +62,11 @@ impl MergedCursor {
             cursor.seek(reader, from, effort)?;
             sources.push(Source::Run(cursor));
         }
-        Ok(Self { sources, direction })
+        Ok(Self {
+            sources,
+            direction,
+            failed: None,
+        })
     }
 
     /// A cursor over some runs, newest first, from their first key on.
@@ -75,7 +80,14 @@ impl MergedCursor {
         Ok(Self {
             sources,
             direction: Direction::Forward,
+            failed: None,
         })
+    }
+
+    /// The source, counted from the newest, that made the last call of `next` fail.
+    #[must_use]
+    pub fn failed_source(&self) -> Option<usize> {
+        self.failed
     }
 
     /// The next key; `None` at the end.
@@ -104,9 +116,12 @@ impl MergedCursor {
                 Some(_) | None => {}
             }
         }
-        for source in &mut self.sources {
+        for (place, source) in self.sources.iter_mut().enumerate() {
             if source.current().is_some_and(|(other, _)| *other == *key) {
-                source.advance(reader, effort)?;
+                let failed = &mut self.failed;
+                source
+                    .advance(reader, effort)
+                    .inspect_err(|_| *failed = Some(place))?;
             }
         }
         Ok(newest.map(|entry| MergedEntry { key, entry, hidden }))

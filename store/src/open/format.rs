@@ -1,10 +1,10 @@
 //! Formatting: an empty drive on a disk.
 //!
-//! Guarantee: until both superblock slots are written, the disk is no drive and opening it says
-//! so. Formatting writes; whoever calls has made sure that nothing is lost ([`probe`]).
+//! Guarantee: both superblock slots are blanked first, so until one is written again the disk is
+//! no drive and opening it says so. Formatting writes; whoever calls has made sure that nothing is lost ([`probe`]).
 //! Not here: whether the file or device is in use (`disk::host`).
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use thiserror::Error;
 
@@ -91,6 +91,10 @@ pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatErro
     let geometry = geometry.ok_or(FormatError::TooSmall { capacity })?;
     let mut salts = SaltSource::new(options.entropy);
     let drive = salts.draw();
+    for slot in [Slot::First, Slot::Second] {
+        disk.write_at(slot.position(), &[IoSlice::new(&[0; BLOCK_LEN])])?;
+    }
+    disk.sync()?;
     let nowhere = ZoneStamp {
         drive,
         zone: ZoneId(0),

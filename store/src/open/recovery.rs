@@ -215,8 +215,10 @@ fn rewrite_suffix(chain: &Chain, disk: &SoleDisk<'_>) -> io::Result<()> {
     for Link { header, start, .. } in unsure {
         let mut bytes = vec![0; header.length as usize];
         let position = disk.geometry.position(*start);
-        disk.disk.read_at(position, &mut bytes)?;
-        disk.disk.write_at(position, &[IoSlice::new(&bytes)])?;
+        // What cannot be read cannot be written again either; its keys will say so.
+        if disk.disk.read_at(position, &mut bytes).is_ok() {
+            disk.disk.write_at(position, &[IoSlice::new(&bytes)])?;
+        }
     }
     disk.sync()
 }

@@ -1,6 +1,7 @@
 //! The whole engine on a disk in memory, against a `BTreeMap`, and what it does when bytes rot.
 
 mod damage;
+mod host;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -476,6 +477,33 @@ fn a_full_drive_refuses_puts_and_takes_deletes_until_there_is_room_again() {
     assert_eq!(drive.put(b"again", &[1; 20_000]), Ok(()));
     drive.reopen();
     assert_eq!(drive.value(b"again").unwrap(), vec![1; 20_000]);
+}
+
+#[test]
+fn a_drive_full_of_small_values_can_be_emptied_although_its_index_is_large() {
+    let mut drive = Drive::with_zones(100);
+    let key = |number: u32| format!("a key that is longer than its value {number:08}").into_bytes();
+    let mut stored = 0_u32;
+    while drive.put(&key(stored), b"a short value").is_ok() {
+        stored += 1;
+        drive.step();
+    }
+    assert_eq!(drive.store.status().health, Health::Full);
+    for number in 0..stored {
+        let gone = vec![delete(&key(number), Expected::Any)];
+        let token = drive.submit(gone, Durability::WriteBack);
+        assert_eq!(drive.finish(token), Ok(()), "delete {number} of {stored}");
+    }
+    for _ in 0..20_000 {
+        drive.step();
+    }
+    let status = drive.store.status();
+    assert_eq!(
+        status.health,
+        Health::Healthy,
+        "{status:?} after {stored} keys"
+    );
+    assert_eq!(drive.put(b"again", b"1"), Ok(()));
 }
 
 #[test]

@@ -174,6 +174,13 @@ impl Merge {
         }
     }
 
+    /// The input that could not be read.
+    #[must_use]
+    pub fn failed_input(&self) -> Option<RunId> {
+        let place = self.cursor.failed_source()?;
+        self.inputs.get(place).map(|run| run.meta().id)
+    }
+
     /// What the manifest is told.
     #[must_use]
     pub fn edits(&self, state: &ManifestState) -> Vec<Edit> {

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,7 @@ use crate::engine::progress::LogZone;
 use crate::engine::salt::SaltSource;
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::{Need, Step};
+use crate::index::merged::MergedCursor;
 use crate::index::view::View;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};
@@ -46,6 +48,8 @@ pub struct Upkeep {
     /// Room in run zones of this boot.
     spare: Vec<ZoneRoom>,
     damaged: BTreeSet<RunId>,
+    /// Zones that did not take a write; not used again in this boot.
+    quarantine: BTreeSet<ZoneId>,
     /// The manifest zone is full: the state is ahead of it until it has moved.
     must_move: bool,
     retry_at: u64,
@@ -97,8 +101,8 @@ impl Upkeep {
     /// The worker of a boot.
     #[must_use]
     pub fn new(ledger: Ledger, space: Space, salts: SaltSource, shared: &Shared) -> Self {
-        let reserve = Reserve::of(&shared.geometry, &shared.options);
-        let worker = Self {
+        let reserve = Reserve::of(&shared.geometry, &shared.options, 0);
+        let mut worker = Self {
             ledger,
             space,
             reserve,
@@ -109,6 +113,7 @@ impl Upkeep {
             headers: Vec::new(),
             spare: Vec::new(),
             damaged: BTreeSet::new(),
+            quarantine: BTreeSet::new(),
             must_move: false,
             retry_at: 0,
             freeze_again_at: 0,
@@ -156,13 +161,14 @@ impl Upkeep {
         match trouble {
             Trouble::Job(JobError::Disk(error)) => {
                 shared.progress().stuck = Some(error.kind());
+                if !is_host_full(error.kind()) {
+                    self.give_up_zone();
+                }
             }
             Trouble::Job(JobError::Input(_)) => {
                 Counters::add(&shared.counters.damage_seen, 1);
-                if let Some(merge) = self.merge.take() {
-                    self.damaged
-                        .extend(merge.inputs.iter().map(|run| run.meta().id));
-                }
+                let failed = self.merge.take().and_then(|merge| merge.failed_input());
+                self.damaged.extend(failed);
                 return Step::Worked;
             }
             Trouble::Job(JobError::Build(_)) | Trouble::Manifest => {
@@ -173,6 +179,20 @@ impl Upkeep {
         }
         self.retry_at = now.saturating_add(RETRY_US);
         Step::Blocked(Need::Time)
+    }
+
+    /// Something of a zone failed for good: what was to be written goes to another one.
+    fn give_up_zone(&mut self) {
+        if self.ledger.is_busy() {
+            return;
+        }
+        if let Some(info) = self.headers.pop() {
+            self.quarantine.insert(info.stamp.zone);
+        } else if let Some(flush) = self.flush.take() {
+            self.quarantine.extend(flush.output.zones());
+        } else if let Some(merge) = self.merge.take() {
+            self.quarantine.extend(merge.output.zones());
+        }
     }
 
     fn advance(&mut self, shared: &Shared, now: u64) -> Result<Step, Trouble> {
@@ -333,7 +353,16 @@ impl Upkeep {
             0 if ready == 0 && free > self.reserve.delete => 1,
             count => count,
         };
-        progress.exhausted = count == 0 && ready == 0;
+        let dry = count == 0 && ready == 0;
+        if dry && !progress.exhausted {
+            // A flush moves the replay point, and the log behind it may turn out to be dead.
+            let view = shared.view();
+            let more = view.frozen.is_some() || self.flush.is_some() || self.merge.is_some();
+            progress.freeze_wanted |= !view.active.is_empty();
+            progress.exhausted = !more && view.active.is_empty();
+        } else if !dry {
+            progress.exhausted = false;
+        }
         (count > 0).then_some(count)
     }
 
@@ -403,7 +432,10 @@ impl Upkeep {
         match Merge::new(inputs.clone(), output, tombstones, shared) {
             Ok(merge) => self.merge = Some(merge),
             Err(error) => {
-                self.damaged.extend(inputs.iter().map(|run| run.meta().id));
+                let bad = inputs.iter().filter(|run| {
+                    MergedCursor::over_runs(slice::from_ref(*run), &shared.reader).is_err()
+                });
+                self.damaged.extend(bad.map(|run| run.meta().id));
                 return Err(error.into());
             }
         }
@@ -453,7 +485,10 @@ impl Upkeep {
 
     /// Frees zones that nothing needs; on a full drive, looks for values that died unnoticed.
     fn tidy_up(&mut self, shared: &Shared, now: u64) -> Result<Step, Trouble> {
-        let used = |zone: ZoneId| self.spare.iter().any(|room| room.stamp.zone == zone);
+        let used = |zone: ZoneId| {
+            let spare = self.spare.iter().any(|room| room.stamp.zone == zone);
+            spare || self.quarantine.contains(&zone)
+        };
         let state = &self.ledger.state;
         let idle_runs = state
             .zones
@@ -461,7 +496,9 @@ impl Upkeep {
             .filter(|info| info.kind == ZoneKind::Run);
         let idle_runs = idle_runs.map(|info| info.stamp.zone);
         let idle_runs = idle_runs.filter(|zone| !used(*zone) && !state.holds_run(*zone));
-        let zones: Vec<ZoneId> = idle_runs.chain(state.dead_log_zones()).collect();
+        let dead = state.dead_log_zones().into_iter();
+        let dead = dead.filter(|zone| !self.quarantine.contains(zone));
+        let zones: Vec<ZoneId> = idle_runs.chain(dead).collect();
         if !zones.is_empty() {
             let edits: Vec<Edit> = zones.iter().map(|zone| Edit::Free(*zone)).collect();
             return self.change(&edits, After::Freed(zones), shared);
@@ -550,7 +587,7 @@ impl Upkeep {
             .extend(rest.filter(|room| room.end.saturating_sub(room.next) >= enough));
     }
 
-    fn publish_figures(&self, shared: &Shared) {
+    fn publish_figures(&mut self, shared: &Shared) {
         let state = &self.ledger.state;
         let live = state.zones.values().map(|info| info.live).sum();
         let runs = state.runs.iter().map(|run| run.bytes).sum();
@@ -560,7 +597,14 @@ impl Upkeep {
             .store(self.space.available() as u64, Ordering::Relaxed);
         shared.space.live_bytes.store(live, Ordering::Relaxed);
         shared.space.run_bytes.store(runs, Ordering::Relaxed);
+        self.reserve = Reserve::of(&shared.geometry, &shared.options, runs);
     }
+}
+
+/// Whether a write may succeed once somebody makes room on the host.
+fn is_host_full(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn no_zone() -> io::Error {
