@@ -2,7 +2,7 @@
 //!
 //! In layer order: [`space`] (which zones are free), [`ledger`] (one change of the manifest, from
 //! edits to durable), [`output`] (a run on its way to the disk), [`flush`] and [`merge`] (what goes
-//! into it), [`worker`] (which of these is done next).
+//! into it), `trouble` (why it cannot go on), [`worker`] (which of these is done next).
 //! Not here: reclaim of log zones that still hold live values.
 
 pub mod space;
@@ -14,5 +14,7 @@ pub mod output;
 pub mod flush;
 
 pub mod merge;
+
+mod trouble;
 
 pub mod worker;

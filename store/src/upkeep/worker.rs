@@ -17,6 +17,7 @@ use super::ledger::{Advance, FreshZone, Ledger, zone_header};
 use super::merge::{self, Merge, Plan, Tombstones};
 use super::output::Output;
 use super::space::Space;
+use super::trouble::{Trouble, is_host_full, no_zone};
 use crate::engine::config::{Reserve, ready_zones};
 use crate::engine::progress::LogZone;
 use crate::engine::salt::SaltSource;
@@ -29,7 +30,6 @@ use crate::layout::geometry::{Location, ZoneId};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::{BLOCK32, RETRY_US, RUN_BLOCK_MAX};
 use crate::manifest::edit::{Edit, ZoneInfo};
-use crate::manifest::state::Contradiction;
 use crate::run::{Run, RunId, ZoneRoom};
 
 /// The worker.
@@ -78,23 +78,6 @@ pub struct UnderWay {
     pub change: bool,
     /// That change moves the manifest to a fresh zone.
     pub move_of_manifest: bool,
-}
-
-enum Trouble {
-    Job(JobError),
-    Manifest,
-}
-
-impl<E: Into<JobError>> From<E> for Trouble {
-    fn from(error: E) -> Self {
-        Self::Job(error.into())
-    }
-}
-
-impl From<Contradiction> for Trouble {
-    fn from(_: Contradiction) -> Self {
-        Self::Manifest
-    }
 }
 
 impl Upkeep {
@@ -599,14 +582,4 @@ impl Upkeep {
         shared.space.run_bytes.store(runs, Ordering::Relaxed);
         self.reserve = Reserve::of(&shared.geometry, &shared.options, runs);
     }
-}
-
-/// Whether a write may succeed once somebody makes room on the host.
-fn is_host_full(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
-}
-
-fn no_zone() -> io::Error {
-    io::Error::from(io::ErrorKind::StorageFull)
 }
