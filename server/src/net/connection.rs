@@ -98,16 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Serves it to its end.
     pub(crate) async fn serve(self) {
         let peer = self.peer;
-        let mut life = Life {
-            connection: self,
-            intake: Intake::default(),
-            known: Known::Running,
-            blocked: Blocked::No,
-            ending: None,
-            retry: None,
-            stall: None,
-            last_reads: None,
-        };
+        let mut life = Life::of(self);
         tracing::debug!(%peer, "connected");
         loop {
             let event = poll_fn(|context| life.poll(context)).await;
@@ -125,11 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::End => life.end(),
                 Event::Drained => life.ending = Some(Ending::Say(Farewell::Stopping)),
                 Event::News(News::Stopping) => life.stop(),
-                Event::News(News::Done) | Event::Retry => {
-                    life.blocked = Blocked::No;
-                    life.retry = None;
-                    life.turn();
-                }
+                Event::News(News::Done) | Event::Retry => life.turn(),
                 Event::Stalled => {
                     tracing::warn!(%peer, "closed: it took no byte for too long");
                     return;
@@ -147,6 +134,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
+    fn of(connection: Connection<S>) -> Self {
+        Self {
+            connection,
+            intake: Intake::default(),
+            known: Known::Running,
+            blocked: Blocked::No,
+            ending: None,
+            retry: None,
+            stall: None,
+            last_reads: None,
+        }
+    }
+
     /// Sends what waits, then looks for something to do.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         let answered = self.is_answered();
@@ -232,6 +232,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
 
     /// Executes what waits, as far as one turn goes.
     fn turn(&mut self) {
+        // Whatever led here may take the very news that was waited for: what blocks now shows
+        // below, and nothing that blocked before counts.
+        self.blocked = Blocked::No;
+        self.retry = None;
         let Connection {
             executor,
             clock,
@@ -257,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         entry.set_buffered(self.intake.bytes() + executor.outbox.bytes());
         match flow {
             Flow::Go => {}
-            // What it waits for may have been among the news just taken.
+            // What it waits for may have been among the news just taken: then go on.
             Flow::Wait if news => {}
             Flow::Wait => self.blocked = Blocked::UntilNews,
             Flow::Retry => self.blocked = Blocked::UntilRetry,
@@ -330,3 +334,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         let _ = timeout(Duration::from_millis(LINGER_MS), linger).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
