@@ -49,6 +49,10 @@ pub const TURN_ANSWER_BYTES: usize = 1 << 20;
 /// they lie.
 pub const COPIED_VALUE_BYTES: usize = 1 << 10;
 
+/// Values up to this many bytes are copied when a write waits with them, so that it does not hold
+/// the buffer that they were read into.
+pub const KEPT_BY_COPY_BYTES: usize = 16 << 10;
+
 /// Parts of one vectored write; the kernel takes 1,024 at most.
 pub const WRITE_PARTS: usize = 256;
 

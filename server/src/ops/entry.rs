@@ -1,18 +1,19 @@
 //! Fields that operations on entries share: key, versions, synchronization, and their limits.
 
 use bytes::Bytes;
-use kinetic_proto::envelope::share;
 use kinetic_proto::schema::command::Synchronization;
 use kinetic_proto::{KeyValueView, Limits};
 use kinetic_store::{Attributes, Durability, Expected};
 
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
+use crate::limits::KEPT_BY_COPY_BYTES;
 
 /// What comes with a request beside its fields: where its bytes lie, its value, and the limits.
 #[derive(Debug, Clone)]
 pub struct Source<'a> {
-    /// The message; fields that are kept become slices of it.
+    /// The message. Fields that are kept are copied: a slice would hold all of it, with whatever
+    /// else the peer put in.
     pub message: &'a Bytes,
     /// The value behind the message.
     pub value: Bytes,
@@ -25,8 +26,16 @@ impl Source<'_> {
     pub fn keep(&self, field: Option<&[u8]>) -> Bytes {
         match field {
             None | Some([]) => Bytes::new(),
-            Some(field) => share(self.message, field),
+            Some(field) => Bytes::copy_from_slice(field),
         }
+    }
+
+    /// Keeps the value; a copy where it is small beside what its frame would hold with it.
+    pub fn keep_value(&self) -> Bytes {
+        if self.value.len() <= KEPT_BY_COPY_BYTES || self.value.len() < self.message.len() {
+            return Bytes::copy_from_slice(&self.value);
+        }
+        self.value.clone()
     }
 
     /// Checks and keeps the key.
@@ -91,5 +100,23 @@ pub fn answer(key: Bytes, attributes: Attributes, value: Bytes) -> Answer {
     Answer {
         value,
         ..Answer::success().with_body(AnswerBody::Entry(key, attributes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_request_does_not_hold_its_message() {
+        let message = Bytes::from(vec![b'k'; 64 << 10]);
+        let source = Source {
+            message: &message,
+            value: message.slice(..32 << 10),
+            limits: &Limits::default(),
+        };
+        let lies_in_message = |kept: &Bytes| message.as_ptr_range().contains(&kept.as_ptr());
+        assert!(!lies_in_message(&source.keep(message.get(..8))));
+        assert!(!lies_in_message(&source.keep_value()));
     }
 }

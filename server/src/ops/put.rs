@@ -35,7 +35,7 @@ impl Put {
             key: source.key(entry)?,
             attributes: source.attributes(entry)?,
             expected: source.expected(entry)?,
-            value: source.value.clone(),
+            value: source.keep_value(),
         })
     }
 }
