@@ -2,7 +2,8 @@
 //!
 //! Guarantees: keys without RANGE are skipped, not the end of the answer; an identity that has
 //! RANGE nowhere is refused. An absent end key is the end of the store, an empty one the smallest
-//! key. An answer has at most as many keys as the limit says, and so fits a message.
+//! key; a start of which nothing is said is the start of the store. An answer has at most as many
+//! keys as the limit says, and so fits a message.
 
 use std::ops::Bound;
 
@@ -37,16 +38,18 @@ impl KeysInRange {
             wanted if wanted > limit => return Err(Invalid::TooManyKeys { wanted, limit }),
             wanted => wanted,
         };
+        // Copies: the keys are slices of the whole message.
         let end_of = |key: Bytes, inclusive: Option<bool>| match inclusive {
-            Some(true) => Bound::Included(key),
-            Some(false) | None => Bound::Excluded(key),
+            Some(true) => Bound::Included(Bytes::copy_from_slice(&key)),
+            Some(false) | None => Bound::Excluded(Bytes::copy_from_slice(&key)),
         };
         Ok(Self {
             range: KeyRange {
-                start: end_of(
-                    range.start_key.unwrap_or_default(),
-                    range.start_key_inclusive,
-                ),
+                start: match (range.start_key, range.start_key_inclusive) {
+                    // Nothing said about the start: the empty key is a key like any other.
+                    (None, None) => Bound::Unbounded,
+                    (key, inclusive) => end_of(key.unwrap_or_default(), inclusive),
+                },
                 end: range
                     .end_key
                     .map_or(Bound::Unbounded, |key| end_of(key, range.end_key_inclusive)),
@@ -109,6 +112,8 @@ pub fn run(
 /// Whether no key can lie between the ends.
 fn is_empty(range: &KeyRange) -> bool {
     match (&range.start, &range.end) {
+        // Nothing is below the empty key.
+        (_, Bound::Excluded(end)) if end.is_empty() => true,
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
         (Bound::Included(start), Bound::Included(end)) => start > end,
         (
@@ -145,6 +150,17 @@ mod tests {
         let refused = KeysInRange::parse(Some(range), &Limits::default()).unwrap_err();
         let text = refused.to_string();
         assert!(text.contains("201") && text.contains("200"), "{text}");
+    }
+
+    #[test]
+    fn a_start_of_which_nothing_is_said_lets_the_empty_key_in() {
+        assert_eq!(parsed(Range::default()).range.start, Bound::Unbounded);
+        let said = Range {
+            start_key_inclusive: Some(false),
+            ..Range::default()
+        };
+        let empty = Bytes::new();
+        assert_eq!(parsed(said).range.start, Bound::Excluded(empty));
     }
 
     #[test]
