@@ -183,6 +183,8 @@ async fn a_peer_that_never_reads_does_not_hurt_others() {
     let mut deaf = Peer::connect(&server).await;
     let put = deaf.put("big", Synchronization::Writeback, &vec![1; 1 << 20]);
     deaf.send(&put).await;
+    // What it stores is there for the others before it goes deaf.
+    assert_eq!(deaf.receive().await.0.status_code(), StatusCode::SUCCESS);
     for _ in 0..200 {
         let request = deaf.get("big");
         deaf.send(&request).await;
