@@ -1,7 +1,8 @@
 //! Formatting: an empty drive on a disk.
 //!
 //! Guarantee: both superblock slots are blanked first, so until one is written again the disk is
-//! no drive and opening it says so. Formatting writes; whoever calls has made sure that nothing is lost ([`probe`]).
+//! no drive and opening it says so. Formatting writes; whoever calls has made sure that nothing is
+//! lost ([`probe`]).
 //! Not here: whether the file or device is in use (`disk::host`).
 
 use std::io::{self, IoSlice};
@@ -91,38 +92,14 @@ pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatErro
     let geometry = geometry.ok_or(FormatError::TooSmall { capacity })?;
     let mut salts = SaltSource::new(options.entropy);
     let drive = salts.draw();
-    for slot in [Slot::First, Slot::Second] {
-        disk.write_at(slot.position(), &[IoSlice::new(&[0; BLOCK_LEN])])?;
-    }
-    disk.sync()?;
+    blank(disk)?;
     let nowhere = ZoneStamp {
         drive,
         zone: ZoneId(0),
         epoch: 0,
         salt: 0,
     };
-    let mut state = ManifestState::default();
-    state.apply(&Edit::Zone(ZoneInfo {
-        kind: ZoneKind::Manifest,
-        stamp: nowhere,
-        boot: 0,
-        ordinal: 0,
-        end: None,
-        live: 0,
-    }))?;
-    state.apply(&Edit::Counters(Counters {
-        next_epoch: 2,
-        next_run: 1,
-        next_ordinal: 1,
-    }))?;
-    let offset = BLOCK32;
-    let replay = ReplayPoint {
-        ordinal: 1,
-        offset,
-        group: 1,
-        seqno: Seqno(0),
-    };
-    state.apply(&Edit::Replay(replay))?;
+    let state = empty_state(nowhere)?;
     let superblock = Superblock {
         uuid: options.uuid,
         drive,
@@ -155,4 +132,38 @@ pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatErro
     };
     calls::finish(&mut ledger, &sole)?;
     Ok(())
+}
+
+/// Makes sure that no superblock of an earlier drive counts any more.
+fn blank(disk: &dyn Disk) -> io::Result<()> {
+    for slot in [Slot::First, Slot::Second] {
+        disk.write_at(slot.position(), &[IoSlice::new(&[0; BLOCK_LEN])])?;
+    }
+    disk.sync()
+}
+
+/// A manifest that lies nowhere yet, of a drive that holds nothing.
+fn empty_state(nowhere: ZoneStamp) -> Result<ManifestState, Contradiction> {
+    let mut state = ManifestState::default();
+    state.apply(&Edit::Zone(ZoneInfo {
+        kind: ZoneKind::Manifest,
+        stamp: nowhere,
+        boot: 0,
+        ordinal: 0,
+        end: None,
+        live: 0,
+    }))?;
+    state.apply(&Edit::Counters(Counters {
+        next_epoch: 2,
+        next_run: 1,
+        next_ordinal: 1,
+    }))?;
+    let replay = ReplayPoint {
+        ordinal: 1,
+        offset: BLOCK32,
+        group: 1,
+        seqno: Seqno(0),
+    };
+    state.apply(&Edit::Replay(replay))?;
+    Ok(state)
 }
