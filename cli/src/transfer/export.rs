@@ -151,22 +151,24 @@ impl Totals {
     }
 }
 
+/// Tells the totals. What was left out counts even if nobody reads them.
 fn report(totals: &Totals, output: &mut Output) -> Result<(), Failure> {
-    match output.format() {
-        Format::Json => output.record(vec![
-            ("written", totals.files.into()),
-            ("bytes", totals.bytes.into()),
-            ("left_out", totals.left_out.into()),
-        ])?,
-        Format::Table => {
-            let size = size_text(totals.bytes);
-            output.line(&format!("{} files written, {size}", totals.files))?;
-        }
-    }
-    match totals.left_out {
+    let verdict = match totals.left_out {
         0 => Ok(()),
         count => Err(Failure::Incomplete(format!(
             "{count} keys were left out, as listed"
         ))),
-    }
+    };
+    let told = match output.format() {
+        Format::Json => output.record(vec![
+            ("written", totals.files.into()),
+            ("bytes", totals.bytes.into()),
+            ("left_out", totals.left_out.into()),
+        ]),
+        Format::Table => {
+            let size = size_text(totals.bytes);
+            output.line(&format!("{} files written, {size}", totals.files))
+        }
+    };
+    verdict.and(told)
 }

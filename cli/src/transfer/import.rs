@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use kinetic_client::limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 use kinetic_client::{Client, Durability, Error, StatusCode};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -135,7 +137,9 @@ impl Import {
         let (path, limit) = (file.path.clone(), self.value_limit);
         let read = move || {
             let mut value = Vec::new();
-            File::open(path)?.take(limit + 1).read_to_end(&mut value)?;
+            open_regular(&path)?
+                .take(limit + 1)
+                .read_to_end(&mut value)?;
             if value.len() as u64 > limit {
                 return Err(io::Error::other(
                     "it has grown over the drive's limit for a value",
@@ -166,28 +170,29 @@ impl Import {
         let stored = self.stored.load(Ordering::Relaxed);
         let bytes = self.stored_bytes.load(Ordering::Relaxed);
         let failed = self.failed.load(Ordering::Relaxed);
-        match output.format() {
+        let verdict = match failed {
+            0 => Ok(()),
+            count => Err(Failure::Incomplete(format!(
+                "{count} files were not stored"
+            ))),
+        };
+        let told = match output.format() {
             Format::Json => output.record(vec![
                 ("stored", stored.into()),
                 ("bytes", bytes.into()),
                 ("left_out", left_out.into()),
                 ("failed", Value::from(failed)),
-            ])?,
+            ]),
             Format::Table => {
                 let size = size_text(bytes);
                 let rest = match left_out {
                     0 => String::new(),
                     count => format!("; {count} left out, as listed"),
                 };
-                output.line(&format!("{stored} files stored, {size}{rest}"))?;
+                output.line(&format!("{stored} files stored, {size}{rest}"))
             }
-        }
-        match failed {
-            0 => Ok(()),
-            count => Err(Failure::Incomplete(format!(
-                "{count} files were not stored"
-            ))),
-        }
+        };
+        verdict.and(told)
     }
 }
 
@@ -205,10 +210,46 @@ fn is_fatal(error: &Error) -> bool {
         )
 }
 
+/// Opens what was a regular file when the plan was made, and must still be one: no link is
+/// followed, and a pipe is not waited for.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::LOOP) => return Err(io::Error::other("it has become a symbolic link")),
+        Err(error) => return Err(error.into()),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no longer a regular file"));
+    }
+    Ok(file)
+}
+
 /// A path for a terminal: like `{:?}` where it has more than plain characters.
 fn printable(path: &Path) -> String {
     match path.to_str() {
         Some(text) if !text.chars().any(char::is_control) => text.to_owned(),
         _ => format!("{path:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_what_still_is_a_regular_file_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "content").unwrap();
+        symlink(&file, &link).unwrap();
+        assert!(open_regular(&file).is_ok());
+        let refused = open_regular(&link).unwrap_err().to_string();
+        assert!(refused.contains("symbolic link"), "{refused}");
+        let refused = open_regular(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("regular file"), "{refused}");
     }
 }
