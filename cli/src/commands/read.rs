@@ -15,6 +15,7 @@ use super::connect;
 use crate::args::{GetArgs, GlobalArgs, KeyArg};
 use crate::failure::Failure;
 use crate::keys::Printed;
+use crate::limits::TEMPORARY_NAMES;
 use crate::output::{Format, Output};
 
 pub(super) async fn get(
@@ -58,11 +59,7 @@ fn write_file(path: &Path, value: &[u8]) -> io::Result<()> {
     }
     // Through a link to the file that it names, as every other program would.
     let path = fs::canonicalize(path).unwrap_or_else(|_absent| path.to_path_buf());
-    let beside = temporary_beside(&path);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&beside)?;
+    let (mut file, beside) = create_beside(&path)?;
     let written = file
         .write_all(value)
         .and_then(|()| fs::rename(&beside, &path));
@@ -73,8 +70,24 @@ fn write_file(path: &Path, value: &[u8]) -> io::Result<()> {
     written
 }
 
-fn temporary_beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".kinetic-get-{}.tmp", std::process::id()))
+/// A new file beside this one. A name that is taken, by another process of this number or by one
+/// that was killed, is left alone.
+fn create_beside(path: &Path) -> io::Result<(fs::File, PathBuf)> {
+    let mut refused = io::Error::other("no free name for a temporary file");
+    for attempt in 0..TEMPORARY_NAMES {
+        let name = format!(".kinetic-get-{}-{attempt}.tmp", std::process::id());
+        let beside = path.with_file_name(name);
+        let created = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&beside);
+        match created {
+            Ok(file) => return Ok((file, beside)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refused = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused)
 }
 
 pub(super) async fn head(
@@ -155,6 +168,17 @@ mod tests {
         write_file(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_temporary_name_that_is_taken_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("value");
+        let (_file, taken) = create_beside(&path).unwrap();
+        fs::write(&taken, "of another process").unwrap();
+        write_file(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read(&taken).unwrap(), b"of another process");
     }
 
     #[test]
