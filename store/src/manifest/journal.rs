@@ -109,6 +109,10 @@ pub struct ReadBack {
     pub state: ManifestState,
     /// Number that the next frame gets.
     pub next_number: u64,
+    /// The last frame: the only one that may not be on the disk although it was read. It may be
+    /// what a failed sync left in the host's cache, so it must be written again before anything
+    /// else follows from it.
+    pub last: PendingFrame,
 }
 
 /// Reads the manifest that a superblock names.
@@ -128,6 +132,7 @@ pub fn read(disk: &dyn Disk, superblock: &Superblock) -> Result<ReadBack, Manife
     let mut state = ManifestState::default();
     let mut number = superblock.first_frame;
     let mut offset = BLOCK32;
+    let mut last = None;
     while let Some((header, bytes)) = zone.frame(offset)? {
         if header.boot != superblock.manifest_boot || header.number != number {
             break;
@@ -140,12 +145,15 @@ pub fn read(disk: &dyn Disk, superblock: &Superblock) -> Result<ReadBack, Manife
                 .apply(edit)
                 .map_err(|error| ManifestError::Contradiction(number, error))?;
         }
+        let location = Location {
+            zone: zone.stamp.zone,
+            offset,
+        };
+        last = Some(PendingFrame { location, bytes });
         offset = offset.saturating_add(blocks(header.total()));
         number += 1;
     }
-    if number == superblock.first_frame {
-        return Err(ManifestError::CorruptSnapshot);
-    }
+    let last = last.ok_or(ManifestError::CorruptSnapshot)?;
     let later = zone.any_later(offset, superblock.manifest_boot, number)?;
     if later {
         Err(ManifestError::Corrupt(number))
@@ -153,6 +161,7 @@ pub fn read(disk: &dyn Disk, superblock: &Superblock) -> Result<ReadBack, Manife
         Ok(ReadBack {
             state,
             next_number: number,
+            last,
         })
     }
 }

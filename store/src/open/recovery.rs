@@ -1,9 +1,9 @@
 //! Opening a drive: superblock, manifest, bounded replay of the log, and a fresh start.
 //!
 //! Guarantee, in this order: the boot number is durable in both slots before this boot writes
-//! anything else; what is replayed past the last known sync is written again byte for byte and
-//! synced, since the host may have dropped it after an error it told nobody about; the log is
-//! sealed at the cut, in a manifest of this boot's own; then the store serves. A power cut at any
+//! anything else; the last frame of the manifest and what is replayed past the last known sync are
+//! written again byte for byte and synced, since the host may have dropped them after an error it
+//! told nobody about, and before any zone is reused that they say is free; the log is sealed at the cut, in a manifest of this boot's own; then the store serves. A power cut at any
 //! point leaves a drive that opens the same way again.
 //! Time depends on the log since the last flush, not on the amount of data.
 //! Not here: telling a torn tail from corruption (`log::scan`).
@@ -31,7 +31,7 @@ use crate::layout::zone_header::ZoneKind;
 use crate::limits::BLOCK32;
 use crate::log::scan::{Chain, Link, ScanError, Scanner, Values};
 use crate::manifest::edit::{Edit, ZoneInfo};
-use crate::manifest::journal::{self, ManifestError};
+use crate::manifest::journal::{self, ManifestError, PendingFrame};
 use crate::manifest::state::{Contradiction, ManifestState};
 use crate::run::{BlockCache, BlockReader, Run};
 use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
@@ -96,7 +96,7 @@ pub fn recover(
         syncs,
     };
     let superblock = next_boot(superblock, &sole)?;
-    rewrite_suffix(&found.chain, &sole)?;
+    rewrite_unsure(&manifest.last, &found.chain, &sole)?;
     settle(&mut state, &found, superblock.manifest.zone)?;
     let runs = state.runs.iter();
     let runs = runs.map(|meta| Arc::new(Run::new(meta.clone()))).collect();
@@ -205,9 +205,11 @@ fn replay(
     Ok((table, last))
 }
 
-/// Writes everything past the last known sync again, byte for byte, and syncs it.
-fn rewrite_suffix(chain: &Chain, disk: &SoleDisk<'_>) -> io::Result<()> {
+/// Writes everything that was read and may not be on the disk again, byte for byte, and syncs it:
+/// the last frame of the manifest, and groups past the last known sync.
+fn rewrite_unsure(last: &PendingFrame, chain: &Chain, disk: &SoleDisk<'_>) -> io::Result<()> {
     use crate::upkeep::ledger::DiskCalls;
+    disk.write(last.location, &last.bytes)?;
     let unsure = chain
         .links
         .iter()
