@@ -79,6 +79,9 @@ pub const QUEUE_BYTES: u64 = 32 << 20;
 pub const READY_LOG_ZONES: usize = 4;
 /// Bytes of log zones that are allocated ahead of the writer.
 pub const READY_LOG_BYTES: u64 = 64 << 20;
+/// A lone large value goes through the page cache while less than this share (one part in so many)
+/// of the bytes that may be unsynced is.
+pub const LONE_LARGE_SHARE: u64 = 4;
 /// Waiting commits of at most this many bytes, none with a large value first, are done on the
 /// thread that asks: that is a copy to the page cache, cheaper than waking another thread.
 pub const INLINE_COMMIT: u64 = 128 << 10;

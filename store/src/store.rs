@@ -25,7 +25,9 @@ use crate::entry::{Attributes, Entry, State, ValueRef};
 use crate::error::{Damage, ReadError};
 use crate::index::merged::MergedCursor;
 use crate::layout::checksum::checksum;
-use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE};
+use crate::limits::{
+    BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE, LONE_LARGE_SHARE,
+};
 use crate::log::group;
 use crate::open::recovery::{self, OpenError, Recovered};
 use crate::run::Direction;
@@ -356,9 +358,13 @@ impl Store {
 
     /// Whether what waits is little enough to be done on any thread.
     fn is_quick(&self) -> bool {
-        let queue = &self.inner.shared.queue;
-        let small = |(_, values)| values < LARGE_VALUE;
-        queue.first().is_some_and(small) && queue.waiting().1 <= INLINE_COMMIT
+        let shared = &self.inner.shared;
+        let (_, bytes) = shared.queue.waiting();
+        let through_cache = |(_, values)| {
+            let limit = shared.options.unsynced_bytes / LONE_LARGE_SHARE;
+            values < LARGE_VALUE || shared.progress().unsynced() < limit
+        };
+        bytes <= INLINE_COMMIT && shared.queue.first().is_some_and(through_cache)
     }
 
     /// The writer, unless somebody else has it.

@@ -24,7 +24,7 @@ use crate::index::memtable::Memtable;
 use crate::index::view::{Frozen, View};
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;
-use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE};
+use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE, LONE_LARGE_SHARE};
 use crate::log::group::{self, ALIGNMENT, GroupHeader};
 use crate::log::record::{self, Placement};
 use crate::manifest::edit::ReplayPoint;
@@ -77,6 +77,8 @@ struct Group {
     seqno: Seqno,
     /// What the group makes of the keys it touches: their version, or none when deleted.
     overlay: BTreeMap<Bytes, Option<Attributes>>,
+    /// Its end, and its start where nothing else asks for more, is a multiple of this.
+    alignment: u32,
 }
 
 impl Writer {
@@ -199,7 +201,7 @@ impl Writer {
         let written = if group.entries.is_empty() {
             Ok(())
         } else {
-            self.write(shared, &group)
+            self.write(shared, &mut group)
         };
         match written {
             Ok(()) => self.publish(group, &view),
@@ -211,22 +213,23 @@ impl Writer {
     }
 
     /// Writes a group. When the disk does not take it, asks for the zone to be sealed.
-    fn write(&mut self, shared: &Shared, group: &Group) -> Result<(), io::ErrorKind> {
+    fn write(&mut self, shared: &Shared, group: &mut Group) -> Result<(), io::ErrorKind> {
         let Some(zone) = self.zone else {
             return Err(io::ErrorKind::Other);
         };
-        let (durable_up_to, syncs) = {
+        let (durable_up_to, syncs, unsynced) = {
             let progress = shared.progress();
-            (progress.durable_group, progress.syncs_started)
+            let unsynced = progress.unsynced();
+            (progress.durable_group, progress.syncs_started, unsynced)
         };
         let head = group::WIDTH + group.records.len();
-        let large = group.is_large();
-        let apart = large || syncs != self.syncs_seen;
-        let start = self
-            .offset
-            .next_multiple_of(if apart { BLOCK32 } else { ALIGNMENT });
-        let padding = if large { BLOCK32 } else { ALIGNMENT };
-        let length = group::padded_length(head, group.values_length, padding);
+        group.choose_way(unsynced, shared.options.unsynced_bytes);
+        let start = self.offset.next_multiple_of(if syncs == self.syncs_seen {
+            group.alignment
+        } else {
+            BLOCK32
+        });
+        let length = group::padded_length(head, group.values_length, group.alignment);
         let header = GroupHeader {
             boot: shared.boot,
             number: self.next_group,
@@ -390,20 +393,24 @@ impl Group {
             entries: Vec::new(),
             seqno,
             overlay: BTreeMap::new(),
+            alignment: ALIGNMENT,
         }
     }
 
-    /// Whether its values are large on average: such a group is aligned to blocks, so that the
-    /// disk may write it past the page cache.
-    fn is_large(&self) -> bool {
-        !self.values.is_empty() && self.values_length / self.values.len() >= LARGE_VALUE
+    /// Decides how the group goes to the disk. One of large values is aligned to blocks, so that
+    /// it is written past the page cache: syncs have nothing to drag along then. A single one goes
+    /// through the cache, which answers sooner, as long as syncs keep up.
+    fn choose_way(&mut self, unsynced: u64, limit: u64) {
+        let count = self.values.len();
+        let large = count > 0 && self.values_length / count >= LARGE_VALUE;
+        let past_the_cache = large && (count > 1 || unsynced >= limit / LONE_LARGE_SHARE);
+        self.alignment = if past_the_cache { BLOCK32 } else { ALIGNMENT };
     }
 
     /// Zone offset of the first value of this group, which ends at `end`.
     fn first_value(&self, end: u32) -> u32 {
         let head = group::WIDTH + self.records.len();
-        let padding = if self.is_large() { BLOCK32 } else { ALIGNMENT };
-        let length = group::padded_length(head, self.values_length, padding);
+        let length = group::padded_length(head, self.values_length, self.alignment);
         end - length + len32(head)
     }
 
