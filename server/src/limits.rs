@@ -24,6 +24,16 @@ pub const BACKLOG_FLOOR_BYTES: usize = 256 << 10;
 /// [`BACKLOG_FLOOR_BYTES`].
 pub const BUFFERED_BYTES: u64 = 256 << 20;
 
+/// Connections that may each complete a frame that is larger than [`BACKLOG_FLOOR_BYTES`] while
+/// the drive holds [`BUFFERED_BYTES`]. With one a single connection could keep all others waiting.
+pub const FRAME_PERMITS: usize = 32;
+
+/// Seconds that such a connection has for its frame. Then it is closed, for others wait.
+pub const FRAME_PERMIT_SECONDS: u64 = 30;
+
+/// Milliseconds after which a connection that waits for room looks for it again.
+pub const ROOM_RETRY_MS: u64 = 100;
+
 /// Bytes that a queued request counts at least: what it costs to remember it.
 pub const REQUEST_COST_BYTES: usize = 128;
 

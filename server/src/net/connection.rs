@@ -18,12 +18,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::buffers::inbox::{Known, News};
-use super::buffers::intake::Intake;
+use super::buffers::intake::{Growth, Intake};
 use super::clock::Clock;
 use super::executor::{Executor, Flow};
 use super::registry::Entry;
 use crate::limits::{
-    LAST_READS_MS, LINGER_BYTES, LINGER_MS, RETRY_MS, TURN_ANSWER_BYTES, TURN_REQUESTS,
+    FRAME_PERMIT_SECONDS, LAST_READS_MS, LINGER_BYTES, LINGER_MS, RETRY_MS, ROOM_RETRY_MS,
+    TURN_ANSWER_BYTES, TURN_REQUESTS,
 };
 use crate::session::unsolicited::Farewell;
 
@@ -47,6 +48,10 @@ struct Life<S> {
     retry: Option<Pin<Box<Sleep>>>,
     stall: Option<Pin<Box<Sleep>>>,
     last_reads: Option<Pin<Box<Sleep>>>,
+    /// Set while it waits for room to read on.
+    room_retry: Option<Pin<Box<Sleep>>>,
+    /// Set while it reads on by permission.
+    permit_end: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why the next request is not executed.
@@ -86,8 +91,12 @@ enum Event {
     News(News),
     /// Time to try again.
     Retry,
+    /// Time to look for room again.
+    Room,
     /// The peer takes nothing.
     Stalled,
+    /// The peer does not complete a frame, while others wait for room.
+    Dawdling,
     /// The socket is of no use any more.
     Broken(io::Error),
     /// All is said.
@@ -117,8 +126,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Drained => life.ending = Some(Ending::Say(Farewell::Stopping)),
                 Event::News(News::Stopping) => life.stop(),
                 Event::News(News::Done) | Event::Retry => life.turn(),
+                Event::Room => life.room_retry = None,
                 Event::Stalled => {
                     tracing::warn!(%peer, "closed: it took no byte for too long");
+                    return;
+                }
+                Event::Dawdling => {
+                    tracing::warn!(%peer, "closed: memory is scarce and its frame takes too long");
                     return;
                 }
                 Event::Broken(error) => {
@@ -144,6 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             retry: None,
             stall: None,
             last_reads: None,
+            room_retry: None,
+            permit_end: None,
         }
     }
 
@@ -163,14 +179,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         if let Poll::Ready(news) = inbox.poll(context, &self.known) {
             return Poll::Ready(Event::News(news));
         }
-        if self.ending.is_none()
-            && let Some(last_reads) = &mut self.last_reads
-            && last_reads.as_mut().poll(context).is_ready()
-        {
+        if self.ending.is_none() && is_over(&mut self.last_reads, context) {
             return Poll::Ready(Event::Drained);
         }
-        if self.ending.is_none() && self.intake.may_grow(self.connection.entry.room()) {
-            match self.intake.poll_read(&mut self.connection.stream, context) {
+        if self.ending.is_none()
+            && let Some(most) = self.readable()
+        {
+            let stream = &mut self.connection.stream;
+            match self.intake.poll_read(stream, context, most) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Event::End),
                 Poll::Ready(Ok(_)) => return Poll::Ready(Event::Read),
                 Poll::Ready(Err(error)) => return Poll::Ready(Event::Broken(error)),
@@ -181,6 +197,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             }
         }
         self.poll_timers(context)
+    }
+
+    /// For how many bytes more of what the peer sends there is memory. If for none, executing what
+    /// waits makes room, or a timer runs to look again.
+    fn readable(&mut self) -> Option<usize> {
+        let entry = &mut self.connection.entry;
+        let soon = |milliseconds| Box::pin(sleep(Duration::from_millis(milliseconds)));
+        match self.intake.growth(entry.room()) {
+            Growth::ToEndOfFrame(bytes) if entry.take_permit() => {
+                self.permit_end
+                    .get_or_insert_with(|| soon(FRAME_PERMIT_SECONDS * 1000));
+                self.room_retry = None;
+                Some(bytes)
+            }
+            Growth::ToEndOfFrame(_) => {
+                self.room_retry.get_or_insert_with(|| soon(ROOM_RETRY_MS));
+                None
+            }
+            Growth::Free(bytes) => {
+                self.release();
+                Some(bytes)
+            }
+            Growth::No => {
+                self.release();
+                None
+            }
+        }
+    }
+
+    /// Needs no permission to read on, for now.
+    fn release(&mut self) {
+        self.connection.entry.give_back_permit();
+        self.permit_end = None;
+        self.room_retry = None;
     }
 
     fn send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
@@ -211,10 +261,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 return Poll::Ready(Event::Retry);
             }
         }
-        if let Some(stall) = &mut self.stall
-            && stall.as_mut().poll(context).is_ready()
-        {
+        if is_over(&mut self.stall, context) {
             return Poll::Ready(Event::Stalled);
+        }
+        if is_over(&mut self.permit_end, context) {
+            return Poll::Ready(Event::Dawdling);
+        }
+        if is_over(&mut self.room_retry, context) {
+            return Poll::Ready(Event::Room);
         }
         if self.connection.executor.is_idle() {
             self.connection.executor.outbox.shrink();
@@ -333,6 +387,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         // Whatever happens now, the connection is over.
         let _ = timeout(Duration::from_millis(LINGER_MS), linger).await;
     }
+}
+
+/// Whether a timer runs and has run out.
+fn is_over(timer: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>) -> bool {
+    timer
+        .as_mut()
+        .is_some_and(|timer| timer.as_mut().poll(context).is_ready())
 }
 
 #[cfg(test)]

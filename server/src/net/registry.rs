@@ -1,21 +1,23 @@
 //! The connections that are open, so that they can be counted and told to stop.
 //!
 //! Guarantee: a connection is in it exactly as long as its entry lives. Bounded by the limit of
-//! connections. Also here: what all connections together hold in memory.
+//! connections. Also here: what all connections together hold in memory, and who
+//! may go on reading when that is too much.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::buffers::inbox::Inbox;
 use super::buffers::intake::Room;
-use crate::limits::BUFFERED_BYTES;
+use crate::limits::{BUFFERED_BYTES, FRAME_PERMITS};
 
 /// All open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     inboxes: Mutex<BTreeMap<i64, Arc<Inbox>>>,
     buffered: AtomicU64,
+    permits_taken: AtomicUsize,
 }
 
 impl Registry {
@@ -35,6 +37,7 @@ impl Registry {
             registry: Arc::clone(self),
             id,
             buffered: 0,
+            permit: Permit::NotHeld,
         }
     }
 
@@ -50,6 +53,14 @@ pub(crate) struct Entry {
     registry: Arc<Registry>,
     id: i64,
     buffered: u64,
+    permit: Permit,
+}
+
+/// The permission to complete a frame although memory is scarce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Permit {
+    Held,
+    NotHeld,
 }
 
 impl Entry {
@@ -73,11 +84,34 @@ impl Entry {
             Room::Scarce
         }
     }
+
+    /// Takes the permission to complete a frame, or has it already. Only so many have it at once.
+    pub(crate) fn take_permit(&mut self) -> bool {
+        if self.permit == Permit::NotHeld {
+            let more = |taken: usize| (taken < FRAME_PERMITS).then_some(taken + 1);
+            let taken = &self.registry.permits_taken;
+            let order = Ordering::Relaxed;
+            if taken.fetch_update(order, order, more).is_err() {
+                return false;
+            }
+            self.permit = Permit::Held;
+        }
+        true
+    }
+
+    /// Gives it back, if it is held.
+    pub(crate) fn give_back_permit(&mut self) {
+        if self.permit == Permit::Held {
+            self.permit = Permit::NotHeld;
+            self.registry.permits_taken.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         self.set_buffered(0);
+        self.give_back_permit();
         self.registry.lock().remove(&self.id);
     }
 }

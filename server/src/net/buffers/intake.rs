@@ -1,14 +1,15 @@
 //! Requests that were read and not yet executed.
 //!
-//! Guarantees: bounded in bytes by whoever asks [`Intake::may_grow`] before reading; frames are
-//! slices of the buffer that the socket filled; an idle intake holds no memory.
+//! Guarantees: bounded in bytes, the beginning of a frame included, by whoever heeds
+//! [`Intake::growth`] before reading; a peer has sent an eighth of the room that is made for it;
+//! frames are slices of the buffer that the socket filled; an idle intake holds no memory.
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use kinetic_proto::{Frame, FrameDecoder, FrameError};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -40,6 +41,18 @@ pub(crate) enum Room {
     Scarce,
 }
 
+/// Whether more may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Growth {
+    /// So many bytes may.
+    Free(usize),
+    /// Only by permission, and only the bytes that bring the frame that has begun on: nothing else
+    /// would bring the connection on.
+    ToEndOfFrame(usize),
+    /// Not before something that waits is executed.
+    No,
+}
+
 impl Intake {
     /// Bytes that it holds.
     pub(crate) fn bytes(&self) -> usize {
@@ -47,10 +60,15 @@ impl Intake {
     }
 
     /// Whether more may be read.
-    pub(crate) fn may_grow(&self, room: Room) -> bool {
-        match room {
-            Room::Enough => self.frame_bytes < BACKLOG_BYTES,
-            Room::Scarce => self.frame_bytes < BACKLOG_FLOOR_BYTES,
+    pub(crate) fn growth(&self, room: Room) -> Growth {
+        let limit = match room {
+            Room::Enough => BACKLOG_BYTES,
+            Room::Scarce => BACKLOG_FLOOR_BYTES,
+        };
+        match limit.saturating_sub(self.bytes()) {
+            0 if self.is_waiting() => Growth::No,
+            0 => Growth::ToEndOfFrame(self.decoder.wanted(self.buffer.len()).max(1)),
+            bytes => Growth::Free(bytes),
         }
     }
 
@@ -59,18 +77,22 @@ impl Intake {
         !self.frames.is_empty()
     }
 
-    /// Reads what the socket has; 0 at its end.
+    /// Reads what the socket has, but no more than so many bytes; 0 at its end.
     pub(crate) fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
         context: &mut Context<'_>,
+        most: usize,
     ) -> Poll<io::Result<usize>> {
-        // Reserving only when little is left lets one allocation serve several reads.
-        let wanted = self.decoder.wanted(self.buffer.len()).max(READ_BYTES / 2);
+        // Reserving only when little is left lets one allocation serve several reads. What a
+        // header announces is believed only as far as the peer has sent some of it.
+        let earned = READ_BYTES.max(self.buffer.len() * ROOM_FOR_SENT);
+        let wanted = self.decoder.wanted(self.buffer.len());
+        let wanted = wanted.clamp(READ_BYTES / 2, earned);
         if self.buffer.capacity() - self.buffer.len() < wanted {
             self.buffer.reserve(wanted.max(READ_BYTES));
         }
-        let poll = pin!(stream.read_buf(&mut self.buffer)).poll(context);
+        let poll = pin!(stream.read_buf(&mut (&mut self.buffer).limit(most))).poll(context);
         if poll.is_pending() && self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
@@ -110,3 +132,51 @@ impl Intake {
 
 /// Places for frames that an empty intake keeps.
 const KEPT_FRAMES: usize = 256;
+
+/// Times the bytes that a peer has sent, for which room is made ahead.
+const ROOM_FOR_SENT: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// An intake that has read these bytes.
+    async fn with(bytes: &[u8]) -> Intake {
+        let (mut intake, mut stream) = (Intake::default(), bytes);
+        while poll_fn(|context| intake.poll_read(&mut stream, context, usize::MAX))
+            .await
+            .unwrap()
+            > 0
+        {
+            intake.decode().unwrap();
+        }
+        intake
+    }
+
+    /// A frame with a value of 1 MiB and no message, as far as `sent` bytes of the value.
+    fn begun(sent: usize) -> Vec<u8> {
+        let mut bytes = b"F\0\0\0\0\0\x10\0\0".to_vec();
+        bytes.resize(bytes.len() + sent, 7);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn the_beginning_of_a_frame_counts_when_memory_is_scarce() {
+        let little = with(&begun(10)).await;
+        assert!(matches!(little.growth(Room::Scarce), Growth::Free(_)));
+        let much = with(&begun(BACKLOG_FLOOR_BYTES)).await;
+        assert!(matches!(much.growth(Room::Enough), Growth::Free(_)));
+        let missing = (1 << 20) - BACKLOG_FLOOR_BYTES;
+        assert_eq!(much.growth(Room::Scarce), Growth::ToEndOfFrame(missing));
+        let whole = with(&begun(1 << 20)).await;
+        assert_eq!(whole.growth(Room::Scarce), Growth::No);
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_alone_makes_no_room() {
+        let intake = with(&begun(10)).await;
+        assert!(intake.buffer.capacity() <= 2 * READ_BYTES);
+    }
+}

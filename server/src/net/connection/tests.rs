@@ -10,6 +10,7 @@ use tokio::io::{DuplexStream, duplex};
 use super::*;
 use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Ports};
+use crate::limits::{BUFFERED_BYTES, FRAME_PERMITS};
 use crate::net::buffers::inbox::{Done, PUBLISHED};
 use crate::net::readers::Readers;
 use crate::net::registry::Registry;
@@ -17,6 +18,10 @@ use crate::ram_drive::{command, frame, store};
 use crate::session::{Drive, Session};
 
 fn life() -> (Life<DuplexStream>, DuplexStream, Threads) {
+    life_in(&Arc::default())
+}
+
+fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream, Threads) {
     let (store, threads) = store();
     let ports = Ports {
         plain: None,
@@ -30,7 +35,7 @@ fn life() -> (Life<DuplexStream>, DuplexStream, Threads) {
     let clock = Clock::start();
     let session = Session::new(1, Channel::Plain);
     let executor = Executor::new(drive, readers, clock, session);
-    let entry = Arc::<Registry>::default().enter(1, executor.inbox());
+    let entry = registry.enter(1, executor.inbox());
     let (stream, peer) = duplex(4 << 20);
     let connection = Connection {
         stream,
@@ -68,4 +73,37 @@ async fn news_that_comes_between_a_look_and_a_read_does_not_leave_requests_behin
     assert!(life.intake.is_waiting());
     // Nothing else will wake it: it must go on by itself.
     assert!(life.is_runnable());
+}
+
+#[tokio::test]
+async fn a_large_frame_waits_for_a_permit_when_memory_is_scarce_and_then_completes() {
+    let registry = Arc::<Registry>::default();
+    let (mut life, mut peer, _threads) = life_in(&registry);
+    let mut others = Vec::new();
+    for id in 0..=FRAME_PERMITS {
+        others.push(registry.enter(2 + id as i64, life.connection.executor.inbox()));
+    }
+    others[0].set_buffered(usize::try_from(BUFFERED_BYTES).unwrap());
+    let permitted = others.iter_mut().map(Entry::take_permit);
+    assert_eq!(permitted.filter(|taken| *taken).count(), FRAME_PERMITS);
+    let request = frame(&command(1, MessageType::NOOP, None), &[7; 1 << 20]);
+    peer.write_all(&request).await.unwrap();
+    let mut event = poll_fn(|context| life.poll(context)).await;
+    while matches!(event, Event::Read) {
+        life.intake.decode().unwrap();
+        life.turn();
+        event = poll_fn(|context| life.poll(context)).await;
+    }
+    assert!(matches!(event, Event::Room), "{event:?}");
+    assert!(life.intake.bytes() < 1 << 20);
+    others.clear();
+    let blocker = Arc::<Registry>::clone(&registry);
+    let mut blocker = blocker.enter(1000, life.connection.executor.inbox());
+    blocker.set_buffered(usize::try_from(BUFFERED_BYTES).unwrap());
+    while life.permit_end.is_none() || !life.intake.is_waiting() {
+        let event = poll_fn(|context| life.poll(context)).await;
+        assert!(matches!(event, Event::Room | Event::Read), "{event:?}");
+        life.room_retry = None;
+        life.intake.decode().unwrap();
+    }
 }
