@@ -1,8 +1,10 @@
 //! The disk of a drive: an image file that is created when there is none, or what is there.
 //!
 //! Guarantees: formats only a file that it created itself, and removes it again if that fails;
-//! anything that exists and is no drive is refused and left as it is.
+//! anything that exists and is no drive is refused and left as it is. A new image has its name
+//! only once it is a drive: whoever is killed in between leaves a hidden file beside it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use std::sync::Arc;
 use kinetic_store::disk::{DiskOpenError, FileDisk};
 use kinetic_store::{FormatError, FormatOptions, OpenError, Options, Probe, Store};
 use ring::rand::{SecureRandom, SystemRandom};
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// Size of a new image unless told otherwise, in bytes.
@@ -66,6 +70,14 @@ pub enum ImageError {
         /// The path as it was given.
         path: PathBuf,
     },
+    /// A new image could not be given its name.
+    #[error("{} cannot be created: {source}", .path.display())]
+    NoName {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the host reported.
+        source: io::Error,
+    },
     /// The host gave no random bytes.
     #[error("the host gives no random bytes")]
     NoRandomness,
@@ -113,23 +125,69 @@ fn must_be_drive(disk: &FileDisk, path: &Path) -> Result<(), ImageError> {
 
 fn create(path: &Path, size: ImageSize) -> Result<FileDisk, ImageError> {
     let options = FormatOptions {
-        uuid: random()?,
+        uuid: random_uuid()?,
         entropy: random()?,
         zone_size: None,
     };
-    let disk = FileDisk::create_new(path, size.0).map_err(|error| match error {
-        DiskOpenError::NotFound { path } => ImageError::NoDirectory { path },
+    let beside = hidden_beside(path)?;
+    let disk = FileDisk::create_new(&beside, size.0).map_err(|error| match error {
+        DiskOpenError::NotFound { .. } => {
+            let path = path.to_path_buf();
+            ImageError::NoDirectory { path }
+        }
         error => error.into(),
     })?;
-    match kinetic_store::format(&disk, &options) {
-        Ok(()) => Ok(disk),
-        Err(source) => {
-            // The file is ours and no drive; what is told is why, not that it stayed.
-            let _ = fs::remove_file(path);
+    let formatted = kinetic_store::format(&disk, &options).map_err(|source| {
+        let path = path.to_path_buf();
+        ImageError::Format { path, source }
+    });
+    let named = formatted.and_then(|()| {
+        give_name(&beside, path).map_err(|source| {
             let path = path.to_path_buf();
-            Err(ImageError::Format { path, source })
-        }
+            ImageError::NoName { path, source }
+        })
+    });
+    if let Err(error) = named {
+        // The file is ours and of no use; what is told is why, not that it stayed.
+        let _ = fs::remove_file(&beside);
+        return Err(error);
     }
+    Ok(disk)
+}
+
+/// A name that nobody has, in the same directory.
+fn hidden_beside(path: &Path) -> Result<PathBuf, ImageError> {
+    let number = u64::from_le_bytes(random()?);
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{number:016x}.new"));
+    Ok(path.with_file_name(name))
+}
+
+/// Renames, durably, but never over something that has appeared meanwhile.
+fn give_name(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => {}
+        // A file system that cannot: a second name refuses to replace, too.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let directory = match to.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::File::open(directory)?.sync_all()
+}
+
+/// A random UUID, RFC 9562 version 4.
+fn random_uuid() -> Result<[u8; 16], ImageError> {
+    let mut uuid: [u8; 16] = random()?;
+    uuid[6] = uuid[6] & 0x0f | 0x40;
+    uuid[8] = uuid[8] & 0x3f | 0x80;
+    Ok(uuid)
 }
 
 /// Random bytes of the host.
@@ -218,6 +276,7 @@ mod tests {
         let open = || open_or_create(&path, size, Options::default());
         let (store, origin) = open().unwrap();
         assert_eq!(origin, Origin::Created(size));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let busy = open().unwrap_err().to_string();
         assert!(busy.contains("in use"), "{busy}");
         let uuid = store.status().uuid;
@@ -246,6 +305,20 @@ mod tests {
         let path = folder.path().join("small.img");
         let refused = open_or_create(&path, ImageSize(1 << 20), Options::default());
         assert!(matches!(refused, Err(ImageError::Format { .. })));
-        assert!(!path.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_name_is_never_taken_from_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, taken) = (folder.path().join("new"), folder.path().join("taken"));
+        fs::write(&new, "new").unwrap();
+        fs::write(&taken, "precious").unwrap();
+        let refused = give_name(&new, &taken).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&taken).unwrap(), b"precious");
+        fs::remove_file(&taken).unwrap();
+        give_name(&new, &taken).unwrap();
+        assert!(!new.exists() && taken.exists());
     }
 }
