@@ -56,7 +56,10 @@ impl Route {
                 let text = format!("the answer cannot be sent: {error}");
                 let status = StatusCode::INTERNAL_ERROR.with_text(text);
                 // A header and one sentence are far below the limit of a message.
-                let _ = message::encode_frame(self.seal(), &self.reply(None, &status), 0, out);
+                let told = message::encode_frame(self.seal(), &self.reply(None, &status), 0, out);
+                if let Err(error) = told {
+                    tracing::error!(%error, sequence = self.sequence, "a request has no answer");
+                }
                 Bytes::new()
             }
         }
