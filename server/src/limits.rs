@@ -106,6 +106,9 @@ pub const RANGE_PAGE: usize = 200;
 /// Pages that a range reads before it moves to a thread that may take its time.
 pub const RANGE_PAGES_INLINE: usize = 4;
 
+/// Pages that a range reads on such a thread before other reads have their turn.
+pub const RANGE_PAGES_TURN: usize = 64;
+
 /// Times that GETNEXT and GETPREVIOUS look again when the key they found has just gone.
 pub const NEIGHBOUR_TRIES: usize = 64;
 

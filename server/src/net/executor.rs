@@ -19,7 +19,7 @@ use super::readers::{Job, Readers};
 use crate::device::statistics::Tally;
 use crate::limits::{PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
 use crate::ops::status::of_commit;
-use crate::ops::{Answer, NotCached, Read, Write, answers_with_entry};
+use crate::ops::{Answer, Read, Write, answers_with_entry};
 use crate::session::reply::Route;
 use crate::session::unsolicited::Farewell;
 use crate::session::{Drive, Session, Step};
@@ -170,7 +170,7 @@ impl Executor {
         }
     }
 
-    fn read(&mut self, route: Route, read: Read) -> Flow {
+    fn read(&mut self, route: Route, mut read: Read) -> Flow {
         if !self.writes_are_visible() {
             self.held = Some(Held::Read(route, read));
             return Flow::Wait;
@@ -181,11 +181,11 @@ impl Executor {
                 self.answer(&Waiting { route, value_bytes }, answer, now_us);
                 Flow::Go
             }
-            Err(NotCached) if self.disk_reads >= PENDING_DISK_READS => {
+            Err(_unfinished) if self.disk_reads >= PENDING_DISK_READS => {
                 self.held = Some(Held::Read(route, read));
                 Flow::Wait
             }
-            Err(NotCached) => {
+            Err(_unfinished) => {
                 let kept = route.clone();
                 let token = self.pending.insert(Waiting {
                     route,

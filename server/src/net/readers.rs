@@ -1,19 +1,21 @@
 //! Threads that read the disk for requests whose answer is not in memory.
 //!
-//! Guarantees: the queue is bounded, and a full one refuses at once; the threads end when the last
+//! Guarantees: the queue is bounded, and a full one refuses at once; a long
+//! read gives way to others after each turn; the threads end when the last
 //! handle is dropped.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
 use super::buffers::inbox::{Done, Inbox};
 use crate::limits::DISK_READ_QUEUE;
-use crate::ops::{Answer, NotCached, Read};
+use crate::ops::{Answer, Read, Unfinished};
 use crate::session::Drive;
 
 /// A read that must wait for the disk.
@@ -58,15 +60,36 @@ impl Readers {
 }
 
 fn work(drive: &Drive, queue: &Receiver<Box<Job>>) {
-    for job in queue {
-        let Job { read, token, inbox } = *job;
-        let answer = match read.run(&drive.device, Effort::Disk) {
-            Ok(answer) => answer,
-            Err(NotCached) => {
-                let text = "the disk was not read although there was time for it";
-                Answer::of(StatusCode::INTERNAL_ERROR.with_text(text))
-            }
+    // Reads that have had a turn and are not done. They are as many as connections may wait for.
+    let mut begun = VecDeque::new();
+    loop {
+        let fresh = if begun.is_empty() {
+            queue.recv().map_err(|_closed| TryRecvError::Disconnected)
+        } else {
+            queue.try_recv()
         };
-        inbox.put(Done::Read(token, Box::new(answer)));
+        match fresh {
+            Ok(job) => begun.extend(turn(drive, job)),
+            Err(TryRecvError::Empty) => {}
+            // Nobody is left to hear of what is not done.
+            Err(TryRecvError::Disconnected) => return,
+        }
+        if let Some(job) = begun.pop_front() {
+            begun.extend(turn(drive, job));
+        }
     }
+}
+
+/// Reads as far as one turn goes; gives back what is not done by then.
+fn turn(drive: &Drive, mut job: Box<Job>) -> Option<Box<Job>> {
+    let answer = match job.read.run(&drive.device, Effort::Disk) {
+        Ok(answer) => answer,
+        Err(Unfinished::OutOfTurn) => return Some(job),
+        Err(Unfinished::NotCached) => {
+            let text = "the disk was not read although there was time for it";
+            Answer::of(StatusCode::INTERNAL_ERROR.with_text(text))
+        }
+    };
+    job.inbox.put(Done::Read(job.token, Box::new(answer)));
+    None
 }

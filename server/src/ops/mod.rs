@@ -42,5 +42,5 @@ mod tests;
 pub use answer::{Answer, AnswerBody};
 pub use invalid::Invalid;
 pub use request::{Request, answers_with_entry};
-pub use status::NotCached;
+pub use status::{NotCached, Unfinished};
 pub use work::{Read, Work, Write, begin};

@@ -15,16 +15,18 @@ use kinetic_store::{Direction, Effort, KeyRange};
 
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
-use super::status::{NotCached, of_read};
+use super::status::{Unfinished, of_read};
 use crate::auth::{Access, grant};
 use crate::device::Device;
-use crate::limits::{RANGE_PAGE, RANGE_PAGES_INLINE};
+use crate::limits::{RANGE_PAGE, RANGE_PAGES_INLINE, RANGE_PAGES_TURN};
 
 /// A GETKEYRANGE.
 #[derive(Debug, Clone)]
 pub struct KeysInRange {
+    /// What is still to be looked at.
     range: KeyRange,
     count: usize,
+    found: Vec<Bytes>,
 }
 
 impl KeysInRange {
@@ -59,31 +61,34 @@ impl KeysInRange {
                 },
             },
             count: count as usize,
+            found: Vec::new(),
         })
     }
 }
 
-/// Reads keys until there are as many as asked for, or no more.
+/// Reads keys until there are as many as asked for, or no more, or its turn is over.
 pub fn run(
     access: &Access,
-    request: &KeysInRange,
+    request: &mut KeysInRange,
     device: &Device,
     effort: Effort,
-) -> Result<Answer, NotCached> {
+) -> Result<Answer, Unfinished> {
     if let Err(denied) = access.to_drive::<grant::Range>() {
         return Ok(Answer::of(denied.into()));
     }
-    let mut left = request.range.clone();
-    let mut keys = Vec::new();
+    // Skipping many keys takes a while even in memory: others come in between.
+    let turn = match effort {
+        Effort::Cached => RANGE_PAGES_INLINE,
+        Effort::Disk => RANGE_PAGES_TURN,
+    };
     let mut pages = 0;
-    while keys.len() < request.count && !is_empty(&left) {
-        pages += 1;
-        // Skipping many keys takes a while even in memory: not on a thread that serves others.
-        if effort == Effort::Cached && pages > RANGE_PAGES_INLINE {
-            return Err(NotCached);
+    while request.found.len() < request.count && !is_empty(&request.range) {
+        if pages == turn {
+            return Err(Unfinished::OutOfTurn);
         }
-        let wanted = RANGE_PAGE.min(request.count - keys.len());
-        let page = match device.store.range(&left, wanted, effort) {
+        pages += 1;
+        let wanted = RANGE_PAGE.min(request.count - request.found.len());
+        let page = match device.store.range(&request.range, wanted, effort) {
             Ok(page) => page,
             Err(error) => return Ok(Answer::of(of_read(error)?)),
         };
@@ -94,15 +99,16 @@ pub fn run(
         let granted = page
             .into_iter()
             .filter_map(|key| access.to_key::<grant::Range>(key).ok());
-        keys.extend(granted.map(grant::Grant::into_key));
+        request.found.extend(granted.map(grant::Grant::into_key));
         if short {
             break;
         }
-        match left.direction {
-            Direction::Forward => left.start = Bound::Excluded(last),
-            Direction::Backward => left.end = Bound::Excluded(last),
+        match request.range.direction {
+            Direction::Forward => request.range.start = Bound::Excluded(last),
+            Direction::Backward => request.range.end = Bound::Excluded(last),
         }
     }
+    let keys = std::mem::take(&mut request.found);
     if keys.is_empty() {
         return Ok(Answer::success());
     }

@@ -15,6 +15,21 @@ use crate::auth::Denied;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotCached;
 
+/// Why a read has no answer yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It needs the disk.
+    NotCached,
+    /// It has had its share of the thread and goes on from where it was.
+    OutOfTurn,
+}
+
+impl From<NotCached> for Unfinished {
+    fn from(_needs_disk: NotCached) -> Self {
+        Self::NotCached
+    }
+}
+
 /// The status of a read that has no result. Clients of entries expect an empty message, not an
 /// absent one, where an entry is missing.
 pub fn of_read(error: ReadError) -> Result<Status, NotCached> {

@@ -64,7 +64,12 @@ impl Bed {
         };
         match begin(request, &self.access, &self.device) {
             Work::Done(answer) => answer,
-            Work::Read(read) => read.run(&self.device, Effort::Disk).unwrap(),
+            Work::Read(mut read) => loop {
+                match read.run(&self.device, Effort::Disk) {
+                    Ok(answer) => break answer,
+                    Err(unfinished) => assert_eq!(unfinished, Unfinished::OutOfTurn),
+                }
+            },
             Work::Write(write) => self.commit(write),
         }
     }

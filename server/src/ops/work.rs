@@ -8,7 +8,7 @@ use kinetic_store::{Durability, Effort, Mutation};
 use super::answer::Answer;
 use super::get::{self, Extent};
 use super::request::Request;
-use super::status::NotCached;
+use super::status::Unfinished;
 use super::{delete, flush, get_log, get_version, neighbour, noop, put, range};
 use crate::auth::{Access, Denied, Grant, grant};
 use crate::device::Device;
@@ -47,14 +47,15 @@ pub enum Read {
 }
 
 impl Read {
-    /// Does it, with as much effort as the caller's thread can afford.
-    pub fn run(&self, device: &Device, effort: Effort) -> Result<Answer, NotCached> {
-        match self {
-            Self::Entry(grant, extent) => get::run(grant, *extent, device, effort),
-            Self::Version(grant) => get_version::run(grant, device, effort),
-            Self::Neighbour(access, request) => neighbour::run(access, request, device, effort),
-            Self::Range(access, request) => range::run(access, request, device, effort),
-        }
+    /// Does it, with as much effort as the caller's thread can afford; what is unfinished goes on
+    /// from where it was.
+    pub fn run(&mut self, device: &Device, effort: Effort) -> Result<Answer, Unfinished> {
+        Ok(match self {
+            Self::Entry(grant, extent) => get::run(grant, *extent, device, effort)?,
+            Self::Version(grant) => get_version::run(grant, device, effort)?,
+            Self::Neighbour(access, request) => neighbour::run(access, request, device, effort)?,
+            Self::Range(access, request) => range::run(access, request, device, effort)?,
+        })
     }
 }
 
