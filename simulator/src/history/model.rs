@@ -83,6 +83,8 @@ pub(super) struct Model {
     /// Commits of the last group whose write failed or was cut short: they may come back behind
     /// all others.
     limbo: Vec<Effects>,
+    /// Some of `limbo` may have been refused, and nobody was told which.
+    limbo_is_doubtful: bool,
 }
 
 impl Model {
@@ -124,6 +126,12 @@ impl Model {
     /// failed before cannot come back.
     pub(super) fn next_group(&mut self) {
         self.limbo.clear();
+        self.limbo_is_doubtful = false;
+    }
+
+    /// The drive was full or damaged: of the commits whose write failed, some were not in it.
+    pub(super) fn doubt_group(&mut self) {
+        self.limbo_is_doubtful = true;
     }
 
     /// The write of this commit failed or was cut short.
@@ -152,7 +160,7 @@ impl Model {
             }
         }
         let visible = self.applied.len();
-        let Some((kept, state)) = best else {
+        let Some((kept, state)) = best.or_else(|| self.in_doubt(found)) else {
             return Broken::found(Promise::Durability, self.difference(found, least));
         };
         *self = Self {
@@ -161,6 +169,24 @@ impl Model {
             ..Self::default()
         };
         Ok(Kept { kept, visible })
+    }
+
+    /// All that was visible, and of a doubtful group whatever was found of it.
+    fn in_doubt(&self, found: &BTreeMap<Bytes, Found>) -> Option<(usize, Content)> {
+        let mut state = self.visible.clone();
+        for (key, item) in self.limbo.iter().flatten() {
+            match (found.get(key), item) {
+                (Some(Found::Readable(there)), Some(item)) if there == item => {
+                    state.insert(key.clone(), *item);
+                }
+                (None, None) => {
+                    state.remove(key);
+                }
+                _ => {}
+            }
+        }
+        let fits = self.limbo_is_doubtful && agrees(&state, found);
+        fits.then_some((self.applied.len() + self.limbo.len(), state))
     }
 
     /// How what was found differs from the shortest state that would do, and from the longest.

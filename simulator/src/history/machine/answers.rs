@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kinetic_store::{CommitError, CommitFailure, Durability, Store};
+use kinetic_store::{CommitError, CommitFailure, Durability, Health, Store};
 
 use super::state::{Groups, Machine, Pending};
 use crate::history::plan::Trouble;
@@ -44,7 +44,7 @@ impl Machine {
             (true, Groups::Many) => Fate::Mixed,
         };
         if fate != Fate::Written {
-            self.model.next_group();
+            self.next_group(store);
         }
         while let Some(pending) = self.next_visible(store) {
             let outcome = answered.remove(&pending.token);
@@ -62,6 +62,15 @@ impl Machine {
             Promise::Answers,
             format!("{answered:?} is not visible or unknown"),
         )
+    }
+
+    /// A group failed. All its commits are told so, those too that were refused by a check.
+    fn next_group(&mut self, store: &Store) {
+        self.model.next_group();
+        let full = matches!(store.status().health, Health::Full | Health::Stuck(_));
+        if full || self.is_damaged() {
+            self.model.doubt_group();
+        }
     }
 
     fn next_visible(&mut self, store: &Store) -> Option<Pending> {
@@ -145,8 +154,8 @@ impl Machine {
             }
             CommitFailure::NoSpace => {
                 self.mark(Mark::Full);
-                let status = store.status();
-                status.used_bytes * 2 > status.capacity_bytes
+                // Upkeep may have made room since it last said so; at rest it must have told.
+                store.status().health == Health::Full || is_filled(store)
             }
             CommitFailure::ReadOnly => self.watched.sync_failed(),
             CommitFailure::VersionMismatch | CommitFailure::NotFound => {
@@ -173,20 +182,26 @@ impl Machine {
 
     /// The machine stopped in a step: what was being written may come back, nothing was told.
     pub(super) fn abandon(&mut self, store: &Store) {
-        drop(self.outcomes.take());
-        if self
-            .pending
-            .front()
-            .is_some_and(|first| store.is_published(first.ticket))
-        {
-            self.model.next_group();
-        }
+        let answered: BTreeMap<u64, Outcome> = self.outcomes.take().into_iter().collect();
+        let mut first = true;
         while let Some(pending) = self.next_visible(store) {
-            if let Ok(effects) = self.model.verdict_in_limbo(&pending.changes) {
+            if std::mem::take(&mut first) {
+                self.next_group(store);
+            }
+            let refusal = answered.get(&pending.token).and_then(failure);
+            // What was refused for another reason was not in the group.
+            let in_group = matches!(refusal, None | Some(CommitFailure::WriteFailed(_)));
+            if in_group && let Ok(effects) = self.model.verdict_in_limbo(&pending.changes) {
                 self.model.write_failed(effects);
             }
         }
     }
+}
+
+/// Whether most of the drive is in use.
+fn is_filled(store: &Store) -> bool {
+    let status = store.status();
+    status.used_bytes * 2 > status.capacity_bytes
 }
 
 fn failure(outcome: &Outcome) -> Option<CommitFailure> {

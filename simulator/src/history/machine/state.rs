@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kinetic_store::{CommitError, Completion, Durability, Step, Store, Ticket};
+use kinetic_store::{CommitError, Completion, Durability, Health, Step, Store, Ticket};
 
 use crate::disk::SimDisk;
 use crate::history::model::{Change, Loss, Model};
@@ -185,7 +185,7 @@ impl Machine {
         }
         if self.watched.sync_failed() {
             self.mark(Mark::SyncFailed);
-            if store.status().health != kinetic_store::Health::ReadOnly {
+            if store.status().health != Health::ReadOnly {
                 return Broken::found(Promise::ReadOnly, format!("{:?}", store.status().health));
             }
         }
@@ -226,6 +226,12 @@ impl Machine {
 
     /// Nothing is left to do, so nothing may be left undone.
     fn expect_rest(&self, last: [Step; 3]) -> Result<(), Broken> {
+        let store = self.store()?;
+        let status = store.status();
+        let half_used = status.used_bytes * 2 > status.capacity_bytes;
+        if status.health == Health::Full && !half_used {
+            return Broken::found(Promise::Liveness, format!("full at rest: {status:?}"));
+        }
         if self.pending.is_empty() && self.awaiting.is_empty() {
             return Ok(());
         }
