@@ -3,8 +3,9 @@
 //! Guarantee, in this order: the boot number is durable in both slots before this boot writes
 //! anything else; the last frame of the manifest and what is replayed past the last known sync are
 //! written again byte for byte and synced, since the host may have dropped them after an error it
-//! told nobody about, and before any zone is reused that they say is free; the log is sealed at the cut, in a manifest of this boot's own; then the store serves. A power cut at any
-//! point leaves a drive that opens the same way again.
+//! told nobody about, and before any zone is reused that they say is free; the log is sealed at
+//! the cut, in a manifest of this boot's own; then the store serves. A power cut at any point
+//! leaves a drive that opens the same way again.
 //! Time depends on the log since the last flush, not on the amount of data.
 //! Not here: telling a torn tail from corruption (`log::scan`).
 
