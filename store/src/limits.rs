@@ -41,7 +41,7 @@ pub const ZONES_WANTED: u64 = 1024;
 pub const MAX_COMMIT_OPERATIONS: usize = 4096;
 /// The writer stops coalescing commits into one group at this many bytes.
 pub const GROUP_TARGET: u64 = 4 << 20;
-/// A group whose values have at least this many bytes on average starts and ends on a block, so
+/// A group of several values that have at least this many bytes on average starts and ends on a block, so
 /// that the disk may write it past the page cache. Measured: past the cache, 64 KiB values go in
 /// twice as fast; through it, 4 KiB values do.
 pub const LARGE_VALUE: usize = 32 << 10;
@@ -79,10 +79,7 @@ pub const QUEUE_BYTES: u64 = 32 << 20;
 pub const READY_LOG_ZONES: usize = 4;
 /// Bytes of log zones that are allocated ahead of the writer.
 pub const READY_LOG_BYTES: u64 = 64 << 20;
-/// A lone large value goes through the page cache while less than this share (one part in so many)
-/// of the bytes that may be unsynced is.
-pub const LONE_LARGE_SHARE: u64 = 4;
-/// Waiting commits of at most this many bytes, none with a large value first, are done on the
+/// Waiting commits of at most this many bytes, not several with large values, are done on the
 /// thread that asks: that is a copy to the page cache, cheaper than waking another thread.
 pub const INLINE_COMMIT: u64 = 128 << 10;
 /// Groups that a thread writes for itself and others before it leaves the rest to the writer's.

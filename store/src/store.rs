@@ -25,9 +25,7 @@ use crate::entry::{Attributes, Entry, State, ValueRef};
 use crate::error::{Damage, ReadError};
 use crate::index::merged::MergedCursor;
 use crate::layout::checksum::checksum;
-use crate::limits::{
-    BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE, LONE_LARGE_SHARE,
-};
+use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE};
 use crate::log::group;
 use crate::open::recovery::{self, OpenError, Recovered};
 use crate::run::Direction;
@@ -358,13 +356,10 @@ impl Store {
 
     /// Whether what waits is little enough to be done on any thread.
     fn is_quick(&self) -> bool {
-        let shared = &self.inner.shared;
-        let (_, bytes) = shared.queue.waiting();
-        let through_cache = |(_, values)| {
-            let limit = shared.options.unsynced_bytes / LONE_LARGE_SHARE;
-            values < LARGE_VALUE || shared.progress().unsynced() < limit
-        };
-        bytes <= INLINE_COMMIT && shared.queue.first().is_some_and(through_cache)
+        let queue = &self.inner.shared.queue;
+        let (commits, bytes) = queue.waiting();
+        let through_cache = |(_, values)| commits == 1 || values < LARGE_VALUE;
+        bytes <= INLINE_COMMIT && queue.first().is_some_and(through_cache)
     }
 
     /// The writer, unless somebody else has it.

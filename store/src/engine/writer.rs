@@ -24,7 +24,7 @@ use crate::index::memtable::Memtable;
 use crate::index::view::{Frozen, View};
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;
-use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE, LONE_LARGE_SHARE};
+use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE};
 use crate::log::group::{self, ALIGNMENT, GroupHeader};
 use crate::log::record::{self, Placement};
 use crate::manifest::edit::ReplayPoint;
@@ -217,13 +217,12 @@ impl Writer {
         let Some(zone) = self.zone else {
             return Err(io::ErrorKind::Other);
         };
-        let (durable_up_to, syncs, unsynced) = {
+        let (durable_up_to, syncs) = {
             let progress = shared.progress();
-            let unsynced = progress.unsynced();
-            (progress.durable_group, progress.syncs_started, unsynced)
+            (progress.durable_group, progress.syncs_started)
         };
         let head = group::WIDTH + group.records.len();
-        group.choose_way(unsynced, shared.options.unsynced_bytes);
+        group.choose_way();
         let start = self.offset.next_multiple_of(if syncs == self.syncs_seen {
             group.alignment
         } else {
@@ -397,14 +396,13 @@ impl Group {
         }
     }
 
-    /// Decides how the group goes to the disk. One of large values is aligned to blocks, so that
-    /// it is written past the page cache: syncs have nothing to drag along then. A single one goes
-    /// through the cache, which answers sooner, as long as syncs keep up.
-    fn choose_way(&mut self, unsynced: u64, limit: u64) {
+    /// Decides how the group goes to the disk. One of several large values is aligned to blocks,
+    /// so that it is written past the page cache: syncs have nothing to drag along then. A single
+    /// one goes through the cache, where it is a copy and its client is answered sooner.
+    fn choose_way(&mut self) {
         let count = self.values.len();
-        let large = count > 0 && self.values_length / count >= LARGE_VALUE;
-        let past_the_cache = large && (count > 1 || unsynced >= limit / LONE_LARGE_SHARE);
-        self.alignment = if past_the_cache { BLOCK32 } else { ALIGNMENT };
+        let large = count > 1 && self.values_length / count >= LARGE_VALUE;
+        self.alignment = if large { BLOCK32 } else { ALIGNMENT };
     }
 
     /// Zone offset of the first value of this group, which ends at `end`.
