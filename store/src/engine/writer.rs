@@ -105,13 +105,12 @@ impl Writer {
         let Some((records, values)) = shared.queue.first() else {
             return Step::Idle;
         };
-        match (self.held_back(shared), shared.stuck()) {
-            // The flush that would make room cannot be written: say so instead of waiting.
-            (Some(Need::Flush), Some(kind)) => {
-                return refuse_first(shared, CommitFailure::WriteFailed(kind));
-            }
-            (Some(need), _) => return Step::Blocked(need),
-            (None, _) => {}
+        if let Some(need) = self.held_back(shared) {
+            return match (need, shared.stuck()) {
+                // The flush that would make room cannot be written: say so instead of waiting.
+                (Need::Flush, Some(kind)) => refuse_first(shared, CommitFailure::WriteFailed(kind)),
+                _ => Step::Blocked(need),
+            };
         }
         let room = match self.room(shared, records + values) {
             Ok(room) => room,

@@ -9,7 +9,7 @@ use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::output::{Output, Wants};
+use super::output::{Made, Output};
 use crate::engine::shared::Shared;
 use crate::entry::Entry;
 use crate::index::view::Frozen;
@@ -26,25 +26,6 @@ pub struct Flush {
     pub output: Output,
     chunk: VecDeque<(Box<[u8]>, Entry)>,
     last: Option<Box<[u8]>>,
-    stage: Stage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Filling,
-    Syncing,
-    Ready,
-}
-
-/// What a step of a flush or a merge came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
-    /// More steps are needed.
-    Working,
-    /// It needs a run zone.
-    NeedsRoom,
-    /// Everything is written and synced: the manifest may say so.
-    Ready,
 }
 
 /// Why a flush or a merge cannot go on.
@@ -86,36 +67,14 @@ impl Flush {
             output,
             chunk: VecDeque::new(),
             last: None,
-            stage: Stage::Filling,
         }
     }
 
     /// Goes on by at most one disk call.
     pub fn step(&mut self, shared: &Shared) -> Result<Made, JobError> {
-        match self.stage {
-            Stage::Filling => self.fill(shared),
-            Stage::Syncing => {
-                shared.sync()?;
-                self.stage = Stage::Ready;
-                Ok(Made::Ready)
-            }
-            Stage::Ready => Ok(Made::Ready),
-        }
-    }
-
-    fn fill(&mut self, shared: &Shared) -> Result<Made, JobError> {
         loop {
-            match self.output.wants() {
-                Wants::Write => {
-                    self.output.write(shared)?;
-                    return Ok(Made::Working);
-                }
-                Wants::Room => return Ok(Made::NeedsRoom),
-                Wants::Entry => {}
-            }
-            if self.output.is_written() {
-                self.stage = Stage::Syncing;
-                return Ok(Made::Working);
+            if let Some(made) = self.output.advance(shared)? {
+                return Ok(made);
             }
             if self.chunk.is_empty() {
                 self.refill();

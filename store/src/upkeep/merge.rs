@@ -9,8 +9,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::flush::{JobError, Made};
-use super::output::{Output, Wants};
+use super::flush::JobError;
+use super::output::{Made, Output};
 use crate::effort::Effort;
 use crate::engine::shared::Shared;
 use crate::entry::State;
@@ -29,7 +29,6 @@ pub struct Merge {
     cursor: MergedCursor,
     reader: BlockReader,
     tombstones: Tombstones,
-    stage: Stage,
 }
 
 impl fmt::Debug for Merge {
@@ -40,13 +39,6 @@ impl fmt::Debug for Merge {
             .field("inputs", &inputs)
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Filling,
-    Syncing,
-    Ready,
 }
 
 /// What becomes of tombstones.
@@ -124,36 +116,14 @@ impl Merge {
             cursor,
             reader,
             tombstones,
-            stage: Stage::Filling,
         })
     }
 
     /// Goes on by at most one write or sync; reads of the inputs come on top.
     pub fn step(&mut self, shared: &Shared) -> Result<Made, JobError> {
-        match self.stage {
-            Stage::Filling => self.fill(shared),
-            Stage::Syncing => {
-                shared.sync()?;
-                self.stage = Stage::Ready;
-                Ok(Made::Ready)
-            }
-            Stage::Ready => Ok(Made::Ready),
-        }
-    }
-
-    fn fill(&mut self, shared: &Shared) -> Result<Made, JobError> {
         loop {
-            match self.output.wants() {
-                Wants::Write => {
-                    self.output.write(shared)?;
-                    return Ok(Made::Working);
-                }
-                Wants::Room => return Ok(Made::NeedsRoom),
-                Wants::Entry => {}
-            }
-            if self.output.is_written() {
-                self.stage = Stage::Syncing;
-                return Ok(Made::Working);
+            if let Some(made) = self.output.advance(shared)? {
+                return Ok(made);
             }
             match self.cursor.next(&self.reader, Effort::Disk)? {
                 Some(merged) => {

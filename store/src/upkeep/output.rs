@@ -21,13 +21,33 @@ pub struct Output {
     write: Option<PendingWrite>,
     meta: Option<RunMeta>,
     finished: bool,
+    stage: Stage,
     live: BTreeMap<ZoneId, i64>,
     zones: Vec<ZoneId>,
 }
 
+/// What a step of a flush or a merge came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// More steps are needed.
+    Working,
+    /// It needs a run zone.
+    NeedsRoom,
+    /// Everything is written and synced: the manifest may say so.
+    Ready,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Filling,
+    Syncing,
+    Ready,
+}
+
 /// What a run needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wants {
+enum Wants {
     /// An entry, or to be finished.
     Entry,
     /// Room in a run zone.
@@ -45,13 +65,33 @@ impl Output {
             write: None,
             meta: None,
             finished: false,
+            stage: Stage::Filling,
             live: BTreeMap::new(),
             zones: Vec::new(),
         }
     }
 
+    /// Does the disk call that is due, if one is: `None` means that it takes an entry now, or can
+    /// be finished.
+    pub fn advance(&mut self, shared: &Shared) -> io::Result<Option<Made>> {
+        if self.stage == Stage::Syncing {
+            shared.sync()?;
+            self.stage = Stage::Ready;
+        }
+        if self.stage == Stage::Ready {
+            return Ok(Some(Made::Ready));
+        }
+        match self.wants() {
+            Wants::Write => self.write(shared)?,
+            Wants::Room => return Ok(Some(Made::NeedsRoom)),
+            Wants::Entry if self.finished => self.stage = Stage::Syncing,
+            Wants::Entry => return Ok(None),
+        }
+        Ok(Some(Made::Working))
+    }
+
     /// What it needs next.
-    pub fn wants(&mut self) -> Wants {
+    fn wants(&mut self) -> Wants {
         if self.write.is_none() {
             self.write = self.builder.take_write();
         }
@@ -96,14 +136,8 @@ impl Output {
         Ok(())
     }
 
-    /// Whether the run is ended and all of it is written.
-    #[must_use]
-    pub fn is_written(&mut self) -> bool {
-        self.finished && self.wants() != Wants::Write
-    }
-
     /// Does the write that is due.
-    pub fn write(&mut self, shared: &Shared) -> io::Result<()> {
+    fn write(&mut self, shared: &Shared) -> io::Result<()> {
         if let Some(write) = &self.write {
             let position = shared.geometry.position(write.location);
             shared

@@ -12,10 +12,10 @@ use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::flush::{Flush, JobError, Made};
+use super::flush::{Flush, JobError};
 use super::ledger::{Advance, FreshZone, Ledger, zone_header};
 use super::merge::{self, Merge, Plan, Tombstones};
-use super::output::Output;
+use super::output::{Made, Output};
 use super::space::Space;
 use super::trouble::{Trouble, is_host_full, no_zone};
 use crate::engine::config::{Reserve, ready_zones};
