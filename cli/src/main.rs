@@ -29,6 +29,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Requests live a moment and are freed on other threads than made them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     match commands::run(arguments) {

@@ -39,7 +39,7 @@ fn put_request() -> Command {
     };
     Command {
         header: Some(header),
-        body: Some(body),
+        body: Some(Box::new(body)),
         status: None,
     }
 }
@@ -64,7 +64,7 @@ fn get_response(key: &Bytes, version: &Bytes, tag: &Bytes) -> Command {
     };
     Command {
         header: Some(header),
-        body: Some(body),
+        body: Some(Box::new(body)),
         status: Some(StatusCode::SUCCESS.to_message()),
     }
 }

@@ -360,7 +360,7 @@ fn command_from_view(source: &Bytes) -> Result<Command, WireError> {
     });
     Ok(Command {
         header,
-        body: view.decode_body(source)?,
+        body: view.decode_body(source)?.map(Box::new),
         status: view.decode_status(source)?,
     })
 }

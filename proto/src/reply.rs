@@ -209,9 +209,11 @@ pub fn fuzz_reply(command_bytes: &[u8]) {
     command.body = command
         .body
         .and_then(|body| body.key_value)
-        .map(|key_value| crate::schema::command::Body {
-            key_value: Some(key_value),
-            ..Default::default()
+        .map(|key_value| {
+            Box::new(crate::schema::command::Body {
+                key_value: Some(key_value),
+                ..Default::default()
+            })
         });
     if let Some(status) = &mut command.status {
         status.detailed_message = None;

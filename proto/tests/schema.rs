@@ -12,7 +12,8 @@ const PREFACE: &str =
 
 /// Bodies that are rare or large live behind a pointer, so that a command for the common
 /// operations stays small enough to be moved around cheaply.
-const BOXED: [&str; 3] = [
+const BOXED: [&str; 4] = [
+    ".kinetic.Command.body",
     ".kinetic.Command.Body.getLog",
     ".kinetic.Command.Body.security",
     ".kinetic.Command.Body.p2pOperation",

@@ -17,6 +17,10 @@ use kinetic_store::{Options, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// Requests live a moment and are freed on other threads than made them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let settings = match Args::parse().settle() {
         Ok(settings) => settings,

@@ -44,7 +44,7 @@ pub(crate) fn command(sequence: u64, kind: MessageType, body: Option<Body>) -> C
             message_type: Some(kind.0),
             ..Header::default()
         }),
-        body,
+        body: body.map(Box::new),
         status: None,
     }
 }

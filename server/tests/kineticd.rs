@@ -73,10 +73,10 @@ impl Drive {
                 message_type: Some(kind.0),
                 ..Header::default()
             }),
-            body: Some(Body {
+            body: Some(Box::new(Body {
                 key_value: Some(entry),
                 ..Body::default()
-            }),
+            })),
             status: None,
         };
         let (identity, key) = (1, &SigningKey::new(b"asdfasdf"));

@@ -4,7 +4,13 @@
 //! tag itself, so that metadata never costs a read of the log.
 //! Not here: how entries are stored (`run::format::leaf`) or logged (`log::record`).
 
+use smallvec::SmallVec;
+
 use crate::layout::geometry::Location;
+use crate::limits::INLINE_KEY;
+
+/// A key in memory.
+pub type Key = SmallVec<[u8; INLINE_KEY]>;
 
 /// Number of a mutation; grows by one with each, over the drive's whole life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

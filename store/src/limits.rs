@@ -86,6 +86,9 @@ pub const INLINE_COMMIT: u64 = 128 << 10;
 pub const INLINE_STEPS: usize = 2;
 /// Tombstones that a read steps over before it must go where waiting is allowed.
 pub const INLINE_TOMBSTONES: usize = 1000;
+/// Keys up to this length lie in the memtable's nodes themselves, in bytes: a UUID in text and a
+/// short prefix. Searching a node then touches neighbouring memory only.
+pub const INLINE_KEY: usize = 40;
 /// Keys that a scan copies from a memtable under one lock.
 pub const SCAN_CHUNK: usize = 64;
 /// Microseconds before a failed write of the manifest is tried again.

@@ -179,10 +179,10 @@ impl Canned {
                 message_type: Some(request_type - 1),
                 ..Default::default()
             }),
-            body: Some(Body {
+            body: Some(Box::new(Body {
                 key_value: Some(key_value),
                 ..Default::default()
-            }),
+            })),
             status: Some(StatusCode::SUCCESS.to_message()),
         };
         let key = SigningKey::new(KEY);
@@ -286,10 +286,10 @@ fn hello() -> io::Result<Bytes> {
             connection_id: Some(1),
             ..Default::default()
         }),
-        body: Some(Body {
+        body: Some(Box::new(Body {
             get_log: Some(Box::new(log)),
             ..Default::default()
-        }),
+        })),
         status: Some(StatusCode::SUCCESS.to_message()),
     };
     let mut frame = BytesMut::new();

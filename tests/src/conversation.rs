@@ -70,7 +70,7 @@ impl Reply {
     /// The body, empty where there is none.
     #[must_use]
     pub fn body(&self) -> Body {
-        self.received.command.body.clone().unwrap_or_default()
+        *self.received.command.body.clone().unwrap_or_default()
     }
 
     /// The entry, which every answer about one has.
@@ -151,7 +151,7 @@ impl Conversation {
     pub fn command(&mut self, kind: MessageType, body: Body) -> Command {
         Command {
             header: Some(self.header(kind)),
-            body: Some(body),
+            body: Some(Box::new(body)),
             ..Command::default()
         }
     }

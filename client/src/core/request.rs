@@ -12,7 +12,7 @@ pub struct Request {
     /// The kind of request.
     pub message_type: MessageType,
     /// Its body.
-    pub body: Option<Body>,
+    pub body: Option<Box<Body>>,
     /// The value that travels behind it, sent without copying where it is long.
     pub value: Bytes,
 }
@@ -23,7 +23,7 @@ pub struct Reply {
     /// What was asked.
     pub request: MessageType,
     /// The body, empty where the drive sent none.
-    pub body: Body,
+    pub body: Box<Body>,
     /// The value that came behind it, a slice of the read buffer.
     pub value: Bytes,
 }
@@ -38,15 +38,20 @@ impl Request {
         }
     }
 
+    /// A request with a body, without a value.
+    pub fn with_body(message_type: MessageType, body: Body) -> Self {
+        Self {
+            body: Some(Box::new(body)),
+            ..Self::new(message_type)
+        }
+    }
+
     /// A request about one key.
     pub fn of_key(message_type: MessageType, key_value: KeyValue) -> Self {
-        Self {
-            message_type,
-            body: Some(Body {
-                key_value: Some(key_value),
-                ..Body::default()
-            }),
-            value: Bytes::new(),
-        }
+        let body = Body {
+            key_value: Some(key_value),
+            ..Body::default()
+        };
+        Self::with_body(message_type, body)
     }
 }

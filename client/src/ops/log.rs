@@ -58,11 +58,11 @@ impl GetLog {
     }
 
     async fn run(self) -> Result<Log, Error> {
-        let mut request = Request::new(MessageType::GETLOG);
-        request.body = Some(Body {
+        let body = Body {
             get_log: Some(Box::new(self.log)),
             ..Body::default()
-        });
+        };
+        let request = Request::with_body(MessageType::GETLOG, body);
         let reply = self.connection.call(request, self.timeout).await?;
         Ok(Log {
             parts: reply.body.get_log.map(|log| *log).unwrap_or_default(),

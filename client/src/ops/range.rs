@@ -144,12 +144,11 @@ impl Range {
             reverse: Some(self.order == Order::Descending),
             keys: Vec::new(),
         };
-        let mut request = Request::new(MessageType::GETKEYRANGE);
-        request.body = Some(Body {
+        let body = Body {
             range: Some(range),
             ..Body::default()
-        });
-        request
+        };
+        Request::with_body(MessageType::GETKEYRANGE, body)
     }
 
     /// Whether the key lies where a next page must go on.

@@ -66,10 +66,10 @@ pub(crate) fn hello(protocol_version: &str) -> Command {
             connection_id: Some(1234),
             ..Header::default()
         }),
-        body: Some(Body {
+        body: Some(Box::new(Body {
             get_log: Some(Box::new(log)),
             ..Body::default()
-        }),
+        })),
         status: Some(StatusCode::SUCCESS.to_message()),
     }
 }
@@ -139,7 +139,7 @@ impl FakeDrive {
                 message_type: asked.header().message_type.map(|request| request - 1),
                 ..Header::default()
             }),
-            body: Some(body),
+            body: Some(Box::new(body)),
             status: Some(status),
         };
         let key = self.key.clone();

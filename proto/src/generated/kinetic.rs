@@ -84,8 +84,8 @@ pub mod message {
 pub struct Command {
     #[prost(message, optional, tag = "1")]
     pub header: ::core::option::Option<command::Header>,
-    #[prost(message, optional, tag = "2")]
-    pub body: ::core::option::Option<command::Body>,
+    #[prost(message, optional, boxed, tag = "2")]
+    pub body: ::core::option::Option<::prost::alloc::boxed::Box<command::Body>>,
     #[prost(message, optional, tag = "3")]
     pub status: ::core::option::Option<command::Status>,
 }

@@ -17,7 +17,7 @@ fn command(body: Option<Body>) -> Command {
     };
     Command {
         header: Some(header),
-        body,
+        body: body.map(Box::new),
         status: Some(StatusCode::SUCCESS.to_message()),
     }
 }

@@ -170,7 +170,7 @@ fn corpus() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let status = Some(StatusCode::INVALID_REQUEST.with_text("why"));
         let command = Command {
             header: Some(header),
-            body: Some(body),
+            body: Some(Box::new(body)),
             status,
         };
         commands.push(command.encode_to_vec());

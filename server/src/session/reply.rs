@@ -140,7 +140,7 @@ impl Route {
                 message_type: self.request.response().map(i32::from),
                 ..Header::default()
             }),
-            body: Some(body),
+            body: Some(Box::new(body)),
             status: Some(status),
         }
     }

@@ -23,10 +23,10 @@ pub fn encode_hello(device: &Device, connection_id: i64, out: &mut BytesMut) {
             connection_id: Some(connection_id),
             ..Header::default()
         }),
-        body: Some(Body {
+        body: Some(Box::new(Body {
             get_log: Some(Box::new(log)),
             ..Body::default()
-        }),
+        })),
         status: Some(StatusCode::SUCCESS.to_message()),
     };
     encode(&command, out);

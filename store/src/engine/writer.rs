@@ -18,7 +18,7 @@ use super::commit::{Commit, Durability, Expected, Mutation, Prepared};
 use super::progress::{LogZone, SealRequest, Waiter, refuse};
 use super::shared::{Counters, Shared};
 use crate::effort::Effort;
-use crate::entry::{Attributes, Entry, Seqno, State, ValueRef};
+use crate::entry::{Attributes, Entry, Key, Seqno, State, ValueRef};
 use crate::error::{CommitError, CommitFailure, ReadError};
 use crate::index::memtable::Memtable;
 use crate::index::view::{Frozen, View};
@@ -73,7 +73,7 @@ struct Group {
     records: Vec<u8>,
     values: Vec<Bytes>,
     values_length: usize,
-    entries: Vec<(Box<[u8]>, Entry)>,
+    entries: Vec<(Key, Entry)>,
     seqno: Seqno,
     /// What the group makes of the keys it touches: their version, or none when deleted.
     overlay: BTreeMap<Bytes, Option<Attributes>>,
@@ -517,7 +517,7 @@ impl Group {
             state,
         };
         record::encode(&mut self.records, mutation.key(), &entry, Placement::Inside);
-        self.entries.push((Box::from(&mutation.key()[..]), entry));
+        self.entries.push((Key::from_slice(mutation.key()), entry));
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::memtable::Memtable;
 use super::view::View;
 use crate::effort::Effort;
-use crate::entry::Entry;
+use crate::entry::{Entry, Key};
 use crate::error::ReadError;
 use crate::limits::SCAN_CHUNK;
 use crate::run::{BlockReader, Direction, Run, RunCursor};
@@ -150,7 +150,7 @@ impl Source {
 struct TableCursor {
     table: Arc<Memtable>,
     direction: Direction,
-    chunk: VecDeque<(Box<[u8]>, Entry)>,
+    chunk: VecDeque<(Key, Entry)>,
 }
 
 impl TableCursor {

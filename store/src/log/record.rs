@@ -4,7 +4,7 @@
 //! that is known to be durable.
 //! Not here: where the value lies; the group adds up the lengths of the values before it.
 
-use crate::entry::{Attributes, Entry, Seqno, State, ValueRef};
+use crate::entry::{Attributes, Entry, Key, Seqno, State, ValueRef};
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len16, width};
 use crate::layout::geometry::{Location, ZoneId};
 
@@ -34,7 +34,7 @@ const HAS_ALGORITHM: u8 = 1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The key.
-    pub key: Box<[u8]>,
+    pub key: Key,
     /// The key's state from here on. The location of a value in the same group is filled in when
     /// the group is read.
     pub entry: Entry,
@@ -174,7 +174,7 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&mut bytes, b"key", &entry, placement);
             let record = Record {
-                key: Box::from(*b"key"),
+                key: Key::from_slice(b"key"),
                 entry,
                 placement,
             };

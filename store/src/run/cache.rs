@@ -8,6 +8,7 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crossbeam::utils::CachePadded;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 use thiserror::Error;
@@ -26,6 +27,7 @@ const BOOKKEEPING: usize = 128;
 /// Least budget of a shard: a few of the largest blocks.
 const SHARD_BYTES: u64 = 16 * RUN_BLOCK_MAX as u64;
 const MOST_SHARDS: u64 = 16;
+const HIT_COUNTERS: usize = 8;
 
 /// Why a block could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -82,7 +84,8 @@ type FixedHasher = BuildHasherDefault<Xxh3>;
 #[derive(Debug)]
 pub struct BlockCache {
     blocks: Cache<Place, Arc<Block>, Weight, FixedHasher>,
-    hits: AtomicU64,
+    /// One counter for each part of the places, so that threads rarely write to the same.
+    hits: [CachePadded<AtomicU64>; HIT_COUNTERS],
     misses: AtomicU64,
 }
 
@@ -106,7 +109,7 @@ impl BlockCache {
         };
         Self {
             blocks,
-            hits: AtomicU64::new(0),
+            hits: Default::default(),
             misses: AtomicU64::new(0),
         }
     }
@@ -114,7 +117,8 @@ impl BlockCache {
     /// Reads answered from memory.
     #[must_use]
     pub fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
+        let count = |part: &CachePadded<AtomicU64>| part.load(Ordering::Relaxed);
+        self.hits.iter().map(count).sum()
     }
 
     /// Reads that were not.
@@ -136,10 +140,11 @@ impl BlockCache {
 
     fn get(&self, place: &Place) -> Option<Arc<Block>> {
         let block = self.blocks.get(place);
-        let counter = if block.is_some() {
-            &self.hits
-        } else {
-            &self.misses
+        let (zone, offset, _) = *place;
+        let part = (zone as usize + offset as usize / RUN_BLOCK_TARGET) % HIT_COUNTERS;
+        let counter = match (&block, self.hits.get(part)) {
+            (Some(_), Some(hits)) => hits,
+            _ => &self.misses,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         block

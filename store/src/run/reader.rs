@@ -5,7 +5,7 @@
 //! "not here": an older run must not answer instead.
 //! Not here: keys in order (`cursor`), which run is asked first (`upkeep`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::effort::Effort;
 use crate::entry::Entry;
@@ -22,6 +22,9 @@ use super::format::node::Node;
 pub struct Run {
     meta: RunMeta,
     by_place: Vec<Extent>,
+    /// The root once a search has read it: every search begins there, and counting the references
+    /// to a block that all threads share would cost more than searching it.
+    root: OnceLock<Arc<Block>>,
 }
 
 impl Run {
@@ -30,7 +33,11 @@ impl Run {
     pub fn new(meta: RunMeta) -> Self {
         let mut by_place = meta.extents.clone();
         by_place.sort_by_key(|extent| (extent.stamp.zone, extent.start));
-        Self { meta, by_place }
+        Self {
+            meta,
+            by_place,
+            root: OnceLock::new(),
+        }
     }
 
     /// What the manifest keeps of it.
@@ -95,20 +102,30 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn answer(&self) -> Result<Option<Entry>, BlockError> {
-        let mut handle = self.run.meta.root;
-        let mut hint = self.run.meta.root_filter;
-        for _ in 0..self.run.meta.height {
-            if self.denied(hint)? {
-                return Ok(None);
-            }
-            let block = self.block(handle, Kind::Node)?;
+        let RunMeta {
+            root,
+            root_filter,
+            height,
+            ..
+        } = self.run.meta;
+        if height > 0 && self.denied(root_filter)? {
+            return Ok(None);
+        }
+        let mut handle = root;
+        let mut block = self.root(if height > 0 { Kind::Node } else { Kind::Leaf })?;
+        let mut kept;
+        for left in (0..height).rev() {
             let malformed = BlockError::malformed(handle);
             let node = Node::new(block.payload(), block.count()).map_err(&malformed)?;
             let index = node.index_for(self.key).map_err(&malformed)?;
             let child = node.child(index).map_err(&malformed)?;
-            (handle, hint) = (child.handle, child.filter);
+            if left > 0 && self.denied(child.filter)? {
+                return Ok(None);
+            }
+            handle = child.handle;
+            kept = self.block(handle, if left > 0 { Kind::Node } else { Kind::Leaf })?;
+            block = &*kept;
         }
-        let block = self.block(handle, Kind::Leaf)?;
         let malformed = BlockError::malformed(handle);
         let leaf = Leaf::new(block.payload(), block.count()).map_err(&malformed)?;
         leaf.find(self.key).map_err(&malformed)
@@ -124,6 +141,14 @@ impl Search<'_> {
             Err(BlockError::NotCached) => Err(BlockError::NotCached),
             Err(BlockError::Unreadable(_)) => Ok(false),
         }
+    }
+
+    fn root(&self, kind: Kind) -> Result<&Block, BlockError> {
+        if let Some(root) = self.run.root.get() {
+            return Ok(root);
+        }
+        let root = self.block(self.run.meta.root, kind)?;
+        Ok(self.run.root.get_or_init(|| root))
     }
 
     fn block(&self, handle: BlockHandle, kind: Kind) -> Result<Arc<Block>, BlockError> {

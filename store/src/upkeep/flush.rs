@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::output::{Made, Output};
 use crate::engine::shared::Shared;
-use crate::entry::Entry;
+use crate::entry::{Entry, Key};
 use crate::index::view::Frozen;
 use crate::limits::SCAN_CHUNK;
 use crate::manifest::edit::Edit;
@@ -24,8 +24,8 @@ pub struct Flush {
     pub frozen: Arc<Frozen>,
     /// The run.
     pub output: Output,
-    chunk: VecDeque<(Box<[u8]>, Entry)>,
-    last: Option<Box<[u8]>>,
+    chunk: VecDeque<(Key, Entry)>,
+    last: Option<Key>,
 }
 
 /// Why a flush or a merge cannot go on.

@@ -18,7 +18,7 @@ use super::block::HEADER;
 use super::{Malformed, common_prefix, table_entry};
 
 /// Entries from one restart point to the next.
-pub const RESTART: usize = 16;
+pub const RESTART: usize = 8;
 
 /// Start of an entry.
 pub const ENTRY_FIELDS: [Field; 5] = fields([
@@ -176,10 +176,12 @@ struct RawLive<'a> {
 
 impl<'a> Raw<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let shared = usize::from(reader.u16()?);
-        let suffix_length = usize::from(reader.u16()?);
-        let seqno = Seqno(reader.u64()?);
-        let [kind, flags] = reader.array::<2>()?;
+        // Fixed fields in one piece: a search reads many entries, and each piece is a check.
+        let [s0, s1, l0, l1, seqno @ .., kind, flags] =
+            reader.array::<{ width(&ENTRY_FIELDS) }>()?;
+        let shared = usize::from(u16::from_le_bytes([s0, s1]));
+        let suffix_length = usize::from(u16::from_le_bytes([l0, l1]));
+        let seqno = Seqno(u64::from_le_bytes(seqno));
         if kind == DELETED && flags == 0 {
             let suffix = reader.bytes(suffix_length)?;
             return Ok(Self {
@@ -194,14 +196,16 @@ impl<'a> Raw<'a> {
             (LIVE, HAS_ALGORITHM) => Some(reader.i32()?),
             _ => return Err(Malformed),
         };
-        let version_length = usize::from(reader.u16()?);
-        let tag_length = usize::from(reader.u16()?);
-        let zone = ZoneId(reader.u32()?);
-        let offset = reader.u32()?;
+        let fields = reader.array::<{ width(&LIVE_FIELDS) }>()?;
+        let mut fields = Reader::new(&fields);
+        let version_length = usize::from(fields.u16()?);
+        let tag_length = usize::from(fields.u16()?);
+        let zone = ZoneId(fields.u32()?);
+        let offset = fields.u32()?;
         let value = ValueRef {
             location: Location { zone, offset },
-            length: reader.u32()?,
-            checksum: reader.u32()?,
+            length: fields.u32()?,
+            checksum: fields.u32()?,
         };
         let suffix = reader.bytes(suffix_length)?;
         let live = Some(RawLive {
