@@ -21,10 +21,9 @@ use crate::engine::queue::{SubmitError, Ticket};
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::syncer::Syncer;
 use crate::engine::writer::{Step, Writer};
-use crate::entry::{Attributes, Entry, State, ValueRef};
-use crate::error::{Damage, ReadError};
+use crate::entry::{Attributes, Entry, State};
+use crate::error::ReadError;
 use crate::index::merged::MergedCursor;
-use crate::layout::checksum::checksum;
 use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE};
 use crate::log::group;
 use crate::open::recovery::{self, OpenError, Recovered};
@@ -161,8 +160,9 @@ impl Store {
         else {
             return Err(ReadError::NotFound);
         };
-        let bytes = self
-            .value(&value, effort)
+        let bytes = shared
+            .values
+            .read(&value, effort)
             .inspect_err(|error| self.count(*error))?;
         let metadata = Metadata {
             attributes,
@@ -172,31 +172,6 @@ impl Store {
             metadata,
             value: bytes,
         })
-    }
-
-    fn value(&self, value: &ValueRef, effort: Effort) -> Result<Bytes, ReadError> {
-        let shared = &self.inner.shared;
-        if value.length == 0 {
-            return Ok(Bytes::new());
-        }
-        if !shared.geometry.holds(value.location, value.length) {
-            return Err(ReadError::Unreadable(Damage::Misplaced));
-        }
-        let mut bytes = vec![0; value.length as usize];
-        let position = shared.geometry.position(value.location);
-        let read = match effort {
-            Effort::Cached => shared.disk.try_read_at(position, &mut bytes),
-            Effort::Disk => shared.disk.read_at(position, &mut bytes).map(|()| true),
-        };
-        match read {
-            Ok(true) => {}
-            Ok(false) => return Err(ReadError::NotCached),
-            Err(error) => return Err(ReadError::Unreadable(Damage::Disk(error.kind()))),
-        }
-        if checksum(&bytes) != value.checksum && !shared.options.ignores_checksums() {
-            return Err(ReadError::Unreadable(Damage::Checksum));
-        }
-        Ok(bytes.into())
     }
 
     fn count(&self, error: ReadError) {

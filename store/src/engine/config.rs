@@ -3,6 +3,7 @@
 //! Guarantee: the reserve is a formula of geometry and options, so that a drive refuses puts
 //! while it can still flush, merge and delete.
 
+use crate::index::values::Checking;
 use crate::layout::geometry::Geometry;
 use crate::limits::{
     CACHE_BYTES, LOG_BYTES, MEMTABLE_BYTES, MERGE_FANOUT, QUEUE_BYTES, READY_LOG_BYTES,
@@ -66,6 +67,16 @@ impl Options {
         self.memtable_bytes = self.memtable_bytes.min(geometry.bytes() / 64);
         self.log_bytes = self.log_bytes.min(geometry.bytes() / 8);
         self
+    }
+
+    /// Whether values are checked when they are read.
+    #[must_use]
+    pub fn checking(&self) -> Checking {
+        if self.ignores_checksums() {
+            Checking::Off
+        } else {
+            Checking::On
+        }
     }
 
     /// Whether a check is switched off by a deliberate bug.

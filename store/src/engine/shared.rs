@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::queue::Queue;
 use crate::disk::Disk;
 use crate::error::CommitFailure;
+use crate::index::values::ValueReader;
 use crate::index::view::View;
 use crate::layout::geometry::Geometry;
 use crate::run::BlockReader;
@@ -75,6 +76,8 @@ pub struct Shared {
     pub boot: u64,
     /// Reads blocks of runs.
     pub reader: BlockReader,
+    /// Reads values.
+    pub values: ValueReader,
     /// Commits waiting for the writer.
     pub queue: Queue,
     /// Counters for status and logs.
@@ -111,6 +114,8 @@ pub struct Parts {
     pub boot: u64,
     /// Reads blocks of runs.
     pub reader: BlockReader,
+    /// Reads values.
+    pub values: ValueReader,
     /// What recovery found.
     pub view: View,
     /// How far recovery found the log.
@@ -129,6 +134,7 @@ impl Shared {
             options: parts.options,
             boot: parts.boot,
             reader: parts.reader,
+            values: parts.values,
             queue,
             counters: Counters::default(),
             space: SpaceFigures::default(),

@@ -1,8 +1,10 @@
 //! The index: what is stored under which key, newest first.
 //!
-//! In layer order: [`memtable`] (mutations since the last flush), [`view`] (memtables and runs as
+//! In layer order: [`values`] (reading what entries refer to), [`memtable`] (mutations since the last flush), [`view`] (memtables and runs as
 //! one read sees them), [`merged`] (all of them in key order).
 //! Not here: how runs lie on the disk (`run`), and who replaces a view (`engine`, `upkeep`).
+
+pub mod values;
 
 pub mod memtable;
 

@@ -24,6 +24,7 @@ use crate::engine::shared::{Parts, Shared};
 use crate::engine::writer::Writer;
 use crate::entry::Seqno;
 use crate::index::memtable::Memtable;
+use crate::index::values::ValueReader;
 use crate::index::view::View;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, ZoneId};
@@ -114,6 +115,7 @@ pub fn recover(
         uuid: ledger.superblock.uuid,
         boot: ledger.superblock.boot,
         reader: BlockReader::new(Arc::clone(&disk), geometry, cache),
+        values: ValueReader::new(Arc::clone(&disk), geometry, options.checking()),
         disk,
         geometry,
         options,
