@@ -12,11 +12,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use kinetic_store::disk::{DiskOpenError, FileDisk};
-use kinetic_store::{FormatError, FormatOptions, OpenError, Options, Probe, Store};
-use ring::rand::{SecureRandom, SystemRandom};
+use kinetic_store::{FormatError, FormatOptions, Options, Probe};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use thiserror::Error;
+
+use crate::device::{Medium, MediumError};
+use crate::entropy::{NoRandomness, random};
 
 /// Size of a new image unless told otherwise, in bytes.
 pub const DEFAULT_SIZE: ImageSize = ImageSize(16 << 30);
@@ -59,7 +61,7 @@ pub enum ImageError {
         /// The path as it was given.
         path: PathBuf,
         /// Why.
-        source: OpenError,
+        source: MediumError,
     },
     /// A new image has nowhere to be.
     #[error(
@@ -79,8 +81,8 @@ pub enum ImageError {
         source: io::Error,
     },
     /// The host gave no random bytes.
-    #[error("the host gives no random bytes")]
-    NoRandomness,
+    #[error(transparent)]
+    Entropy(#[from] NoRandomness),
 }
 
 /// Whether the drive was there.
@@ -97,7 +99,7 @@ pub fn open_or_create(
     path: &Path,
     size: ImageSize,
     options: Options,
-) -> Result<(Store, Origin), ImageError> {
+) -> Result<(Medium, Origin), ImageError> {
     let (disk, origin) = match FileDisk::open(path) {
         Ok(disk) => {
             must_be_drive(&disk, path)?;
@@ -106,12 +108,12 @@ pub fn open_or_create(
         Err(DiskOpenError::NotFound { .. }) => (create(path, size)?, Origin::Created(size)),
         Err(error) => return Err(error.into()),
     };
-    let opened = Store::open(Arc::new(disk), options, random()?);
-    let store = opened.map_err(|source| {
+    let opened = Medium::open(Arc::new(disk), options);
+    let medium = opened.map_err(|source| {
         let path = path.to_path_buf();
         ImageError::Open { path, source }
     })?;
-    Ok((store, origin))
+    Ok((medium, origin))
 }
 
 fn must_be_drive(disk: &FileDisk, path: &Path) -> Result<(), ImageError> {
@@ -190,15 +192,6 @@ fn random_uuid() -> Result<[u8; 16], ImageError> {
     Ok(uuid)
 }
 
-/// Random bytes of the host.
-fn random<const COUNT: usize>() -> Result<[u8; COUNT], ImageError> {
-    let mut bytes = [0; COUNT];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_unspecified| ImageError::NoRandomness)?;
-    Ok(bytes)
-}
-
 /// A size in bytes, written as `16GiB`, `500MB` or a plain number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageSize(pub u64);
@@ -274,15 +267,15 @@ mod tests {
         let path = folder.path().join("drive.img");
         let size = ImageSize(256 << 20);
         let open = || open_or_create(&path, size, Options::default());
-        let (store, origin) = open().unwrap();
+        let (medium, origin) = open().unwrap();
         assert_eq!(origin, Origin::Created(size));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let busy = open().unwrap_err().to_string();
         assert!(busy.contains("in use"), "{busy}");
-        let uuid = store.status().uuid;
-        drop(store);
-        let (store, origin) = open().unwrap();
-        assert_eq!((store.status().uuid, origin), (uuid, Origin::Existing));
+        let uuid = medium.uuid();
+        drop(medium);
+        let (medium, origin) = open().unwrap();
+        assert_eq!((medium.uuid(), origin), (uuid, Origin::Existing));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The Kinetic drive as a server: `net > session > ops > auth > device`.
 //!
-//! In layer order, each file importing only what stands above it here: [`limits`], [`device`] (the
-//! drive as operations see it), [`auth`] (who may do what), [`config`], [`image`] (finding or
-//! creating the disk), [`ops`] (one operation, one file), [`session`] (a conversation without
-//! sockets and clocks), [`net`] (sockets, tasks, threads).
+//! In layer order, each file importing only what stands above it here: [`limits`], [`entropy`],
+//! [`device`] (the drive as operations see it), [`auth`] (who may do what), [`config`], [`image`]
+//! (finding or creating the disk), [`ops`] (one operation, one file), [`session`] (a conversation
+//! without sockets and clocks), [`net`] (sockets, tasks, threads).
 
 pub mod limits;
+
+pub mod entropy;
 
 pub mod device;
 

@@ -85,6 +85,9 @@ pub const LAST_READS_MS: u64 = 200;
 /// Seconds that a stopping server gives its connections.
 pub const DRAIN_SECONDS: u64 = 10;
 
+/// Seconds that stopping the store waits for those who are using it.
+pub const LAST_USE_SECONDS: u64 = 30;
+
 /// Seconds between two looks at load and temperature of the host.
 pub const SAMPLE_SECONDS: u64 = 5;
 

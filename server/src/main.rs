@@ -8,12 +8,15 @@ mod args;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use args::{Args, Greeting, Settings};
 use clap::Parser as _;
+use kinetic_server::device::Medium;
 use kinetic_server::image::{self, ImageError, Origin};
+use kinetic_server::session::Drive;
 use kinetic_server::{Server, StartError};
-use kinetic_store::{Options, Store};
+use kinetic_store::Options;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -77,25 +80,24 @@ fn run(settings: Settings) -> Result<(), RunError> {
         .thread_name("kinetic-net")
         .enable_all()
         .build()?;
-    let (store, origin) =
+    let (medium, origin) =
         image::open_or_create(&settings.image, settings.size, Options::default())?;
     if let Origin::Created(size) = origin {
         let path = settings.image.display();
         tracing::info!(%path, %size, "created");
     }
-    let threads = store.start_threads()?;
-    runtime.block_on(serve(store, &settings))?;
+    let drive = runtime.block_on(serve(medium, &settings))?;
     // The second signal is still heard here, on the runtime's own threads.
-    if !threads.stop() {
+    if !drive.device.medium.stop() {
         return Err(RunError::NotFlushed);
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn serve(store: Store, settings: &Settings) -> Result<(), RunError> {
+async fn serve(medium: Medium, settings: &Settings) -> Result<Arc<Drive>, RunError> {
     let mut signals = Signals::listen()?;
-    let server = Server::start(store, settings.config.clone()).await?;
+    let server = Server::start(medium, settings.config.clone()).await?;
     let serial = &server.drive().device.names.serial_number;
     tracing::info!(plain = %server.plain_addr(), serial, "serving");
     greet(settings, server.plain_addr());
@@ -106,8 +108,9 @@ async fn serve(store: Store, settings: &Settings) -> Result<(), RunError> {
         eprintln!("kineticd: {name} again: stopped at once, unsynced writes may be lost");
         std::process::exit(1);
     });
+    let drive = Arc::clone(server.drive());
     server.stop().await;
-    Ok(())
+    Ok(drive)
 }
 
 /// Says on stdout where the drive is. Nobody need be listening.

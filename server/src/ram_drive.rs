@@ -7,13 +7,13 @@ use kinetic_proto::schema::Command;
 use kinetic_proto::schema::command::{Body, Header, KeyValue};
 use kinetic_proto::{Limits, MessageType, Seal, SigningKey, message};
 use kinetic_store::disk::MemoryDisk;
-use kinetic_store::{FormatOptions, Options, Store, Threads};
+use kinetic_store::{FormatOptions, Options};
 
 use crate::auth::FACTORY_KEY;
-use crate::device::{Device, Ports};
+use crate::device::{Device, Medium, Ports};
 
-/// A freshly formatted store with its threads.
-pub(crate) fn store() -> (Store, Threads) {
+/// A freshly formatted medium with its store open.
+pub(crate) fn medium() -> Medium {
     let disk = MemoryDisk::new(256 << 20);
     let options = FormatOptions {
         uuid: *b"0123456789abcdef",
@@ -21,19 +21,16 @@ pub(crate) fn store() -> (Store, Threads) {
         zone_size: None,
     };
     kinetic_store::format(&disk, &options).unwrap();
-    let store = Store::open(Arc::new(disk), Options::default(), [8; 32]).unwrap();
-    let threads = store.start_threads().unwrap();
-    (store, threads)
+    Medium::open(Arc::new(disk), Options::default()).unwrap()
 }
 
-/// A device on such a store.
-pub(crate) fn device() -> (Device, Threads) {
-    let (store, threads) = store();
+/// A device on such a medium.
+pub(crate) fn device() -> Device {
     let ports = Ports {
         plain: Some(8123),
         tls: None,
     };
-    (Device::new(store, ports, Limits::default()), threads)
+    Device::new(medium(), ports, Limits::default())
 }
 
 /// A command of this sequence and type.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinetic_proto::schema::command::{KeyValue, Synchronization};
 use kinetic_proto::{MessageType, StatusCode};
+use kinetic_server::device::Medium;
 use kinetic_server::{Config, Server};
 use kinetic_simulator::SimDisk;
 use kinetic_simulator::disk::SyncFailure;
-use kinetic_store::{FormatOptions, Options, Store, Threads};
+use kinetic_store::{FormatOptions, Options};
 use kinetic_tests::conversation::{Conversation, Reply, about, key_only};
 use tokio::runtime::Runtime;
 
@@ -23,7 +24,6 @@ struct Patient {
     disk: SimDisk,
     plain: SocketAddr,
     server: Server,
-    threads: Threads,
     runtime: Runtime,
 }
 
@@ -39,18 +39,16 @@ fn disk() -> SimDisk {
 }
 
 impl Patient {
-    fn start(disk: SimDisk, boot: u8) -> Self {
-        let store = Store::open(Arc::new(disk.clone()), Options::default(), [boot; 32]);
-        let store = store.expect("a drive");
-        let threads = store.start_threads().expect("threads");
+    fn start(disk: SimDisk) -> Self {
+        let medium = Medium::open(Arc::new(disk.clone()), Options::default());
+        let medium = medium.expect("a drive");
         let runtime = Runtime::new().expect("a runtime");
-        let started = runtime.block_on(Server::start(store, Config::local()));
+        let started = runtime.block_on(Server::start(medium, Config::local()));
         let server = started.expect("a server");
         Self {
             disk,
             plain: server.plain_addr(),
             server,
-            threads,
             runtime,
         }
     }
@@ -61,8 +59,9 @@ impl Patient {
 
     /// Stops it; whether everything is on the disk.
     fn stop(self) -> bool {
+        let drive = Arc::clone(self.server.drive());
         self.runtime.block_on(self.server.stop());
-        self.threads.stop()
+        drive.device.medium.stop()
     }
 }
 
@@ -97,7 +96,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 
 #[test]
 fn a_full_host_is_no_space_nothing_acknowledged_is_lost_and_it_goes_on_when_there_is_room() {
-    let patient = Patient::start(disk(), 3);
+    let patient = Patient::start(disk());
     let mut talk = patient.talk();
     talk.put(KEPT, KEPT_VALUE).success();
     let mut acknowledged = Vec::new();
@@ -139,7 +138,7 @@ fn a_full_host_is_no_space_nothing_acknowledged_is_lost_and_it_goes_on_when_ther
     assert!(patient.stop(), "not everything is on the disk");
 
     // What was acknowledged is there after the next start, refused keys are old or absent.
-    let patient = Patient::start(disk, 4);
+    let patient = Patient::start(disk);
     serves(patient.plain);
     let mut talk = patient.talk();
     for number in acknowledged {
@@ -150,7 +149,7 @@ fn a_full_host_is_no_space_nothing_acknowledged_is_lost_and_it_goes_on_when_ther
 
 #[test]
 fn a_failed_sync_makes_the_drive_read_only_and_it_says_so() {
-    let patient = Patient::start(disk(), 3);
+    let patient = Patient::start(disk());
     let mut talk = patient.talk();
     talk.put(KEPT, KEPT_VALUE).success();
     patient.disk.fail_sync(1, SyncFailure::LosesAll);
@@ -184,14 +183,14 @@ fn a_failed_sync_makes_the_drive_read_only_and_it_says_so() {
 #[test]
 fn a_sector_that_cannot_be_read_is_a_permanent_data_error_and_the_drive_goes_on() {
     let disk = disk();
-    let patient = Patient::start(disk.clone(), 3);
+    let patient = Patient::start(disk.clone());
     let mut talk = patient.talk();
     talk.put(KEPT, KEPT_VALUE).success();
     put(&mut talk, 1, Synchronization::Writethrough).success();
     drop(talk);
     assert!(patient.stop());
 
-    let patient = Patient::start(disk, 4);
+    let patient = Patient::start(disk);
     let mut talk = patient.talk();
     patient.disk.fail_reads(0, DISK_BYTES);
     let reply = talk.get(&1_u32.to_be_bytes());

@@ -1,7 +1,7 @@
 //! The drive as operations see it: store, names, limits, counters, messages, vitals.
 //!
 //! In layer order: [`identity`] (what it is called), [`statistics`], [`messages`], [`vitals`],
-//! [`mod@unit`] (all of it together).
+//! [`medium`] (the life of the store), [`mod@unit`] (all of it together).
 
 pub mod identity;
 
@@ -11,6 +11,9 @@ pub mod messages;
 
 pub mod vitals;
 
+pub mod medium;
+
 pub mod unit;
 
+pub use medium::{Medium, MediumError, Open};
 pub use unit::{Device, Ports};

@@ -6,15 +6,14 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use kinetic_proto::Limits;
-use kinetic_proto::schema::command::PowerLevel;
-use kinetic_proto::schema::command::get_log::{Capacity, Configuration};
-use kinetic_store::Store;
-
 use super::identity::DriveNames;
+use super::medium::{Medium, Open};
 use super::messages::Messages;
 use super::statistics::Statistics;
 use super::vitals::Vitals;
+use kinetic_proto::Limits;
+use kinetic_proto::schema::command::PowerLevel;
+use kinetic_proto::schema::command::get_log::{Capacity, Configuration};
 
 /// Ports that a drive listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,7 +27,7 @@ pub struct Ports {
 /// One drive.
 pub struct Device {
     /// Where the keys are.
-    pub store: Store,
+    pub medium: Medium,
     /// What it is called.
     pub names: DriveNames,
     /// What it enforces and reports.
@@ -52,14 +51,14 @@ impl std::fmt::Debug for Device {
 }
 
 impl Device {
-    /// The drive on this store, reached at these ports.
+    /// The drive on this medium, reached at these ports.
     #[must_use]
-    pub fn new(store: Store, ports: Ports, limits: Limits) -> Self {
-        let names = DriveNames::of(store.status().uuid);
+    pub fn new(medium: Medium, ports: Ports, limits: Limits) -> Self {
+        let names = DriveNames::of(medium.uuid());
         let messages = Messages::default();
         messages.note(&format!("drive {} started", names.serial_number));
         Self {
-            store,
+            medium,
             names,
             limits,
             statistics: Statistics::default(),
@@ -68,6 +67,18 @@ impl Device {
             cluster_version: AtomicI64::new(0),
             vitals: RwLock::default(),
         }
+    }
+
+    /// The store, unless the drive is locked.
+    #[must_use]
+    pub fn store(&self) -> Option<Open> {
+        self.medium.store()
+    }
+
+    /// Whether only PIN operations are served.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        !self.medium.is_open()
     }
 
     /// The cluster version that every request must name.
@@ -87,8 +98,8 @@ impl Device {
     }
 
     /// Body of GETLOG CAPACITIES.
-    pub fn capacity(&self) -> Capacity {
-        let status = self.store.status();
+    pub fn capacity(store: &Open) -> Capacity {
+        let status = store.status();
         Capacity {
             nominal_capacity_in_bytes: Some(status.capacity_bytes),
             portion_full: Some(share(status.used_bytes, status.capacity_bytes)),

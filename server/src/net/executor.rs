@@ -18,7 +18,7 @@ use super::clock::Clock;
 use super::readers::{Job, Readers};
 use crate::device::statistics::Tally;
 use crate::limits::{PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
-use crate::ops::status::of_commit;
+use crate::ops::status::{locked, of_commit};
 use crate::ops::{Answer, Read, Write, answers_with_entry};
 use crate::session::reply::Route;
 use crate::session::unsolicited::Farewell;
@@ -34,12 +34,20 @@ pub(crate) struct Executor {
     pub(crate) outbox: Outbox,
     pending: Pending,
     disk_reads: usize,
-    last_write: Option<Ticket>,
+    last_write: Option<LastWrite>,
     unkicked: bool,
     publish_asked: bool,
     held: Option<Held>,
     tally: Tally,
     done: Vec<Done>,
+}
+
+/// The write that later reads of the connection must see.
+#[derive(Debug, Clone, Copy)]
+struct LastWrite {
+    /// In which opening of the store; when that has ended, all its writes are done.
+    epoch: u64,
+    ticket: Ticket,
 }
 
 /// What could not be started yet.
@@ -150,9 +158,15 @@ impl Executor {
     }
 
     fn submit(&mut self, commit: Commit) -> Flow {
-        match self.drive.device.store.submit(commit) {
+        let drive = Arc::clone(&self.drive);
+        let Some(store) = drive.device.store() else {
+            self.refuse(commit.token);
+            return Flow::Go;
+        };
+        match store.submit(commit) {
             Ok(ticket) => {
-                self.last_write = Some(ticket);
+                let epoch = store.epoch();
+                self.last_write = Some(LastWrite { epoch, ticket });
                 self.unkicked = true;
                 Flow::Go
             }
@@ -167,6 +181,17 @@ impl Executor {
                 self.inbox.put(Done::Commit(commit.token, Err(error)));
                 Flow::Go
             }
+        }
+    }
+
+    /// Answers a write that the drive, being locked, does not take.
+    fn refuse(&mut self, token: u64) {
+        if let Some(waiting) = self.pending.remove(token) {
+            let now_us = waiting.route.arrived_us;
+            let answer = Answer::of(locked());
+            let entry = answers_with_entry(waiting.route.request);
+            let answer = if entry { answer.with_entry() } else { answer };
+            self.answer(&waiting, answer, now_us);
         }
     }
 
@@ -209,15 +234,17 @@ impl Executor {
 
     /// Whether a read now sees all earlier writes of this connection; if not, the inbox will tell.
     fn writes_are_visible(&mut self) -> bool {
-        let Some(ticket) = self.last_write else {
+        let Some(LastWrite { epoch, ticket }) = self.last_write else {
             return true;
         };
         self.kick();
-        let store = &self.drive.device.store;
-        if store.is_published(ticket) {
+        let store = self.drive.device.store();
+        let store = store.filter(|store| store.epoch() == epoch);
+        let Some(store) = store.filter(|store| !store.is_published(ticket)) else {
             self.last_write = None;
+            self.publish_asked = false;
             return true;
-        }
+        };
         if !self.publish_asked {
             self.publish_asked = true;
             store.when_published(ticket, PUBLISHED, completion(&self.inbox));
@@ -229,7 +256,9 @@ impl Executor {
     pub(crate) fn kick(&mut self) {
         if self.unkicked {
             self.unkicked = false;
-            self.drive.device.store.kick();
+            if let Some(store) = self.drive.device.store() {
+                store.kick();
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: the factory key is not served beyond this machine unless that was asked for; a
 //! stopped server has answered what had arrived, or given up on it after the drain time, and has
-//! ended its threads. Flushing the store is up to whoever opened it.
+//! ended its threads. Stopping the medium is up to whoever opened it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use kinetic_proto::Limits;
-use kinetic_store::Store;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -28,7 +27,7 @@ use super::readers::Readers;
 use super::registry::Registry;
 use crate::auth::{Channel, Identity, IdentityTable};
 use crate::config::{Config, FactoryKeyReach};
-use crate::device::{Device, Ports};
+use crate::device::{Device, Medium, Ports};
 use crate::limits::{ACCEPT_PAUSE_MS, LINGER_MS};
 use crate::session::unsolicited::Farewell;
 use crate::session::{Drive, Session};
@@ -94,9 +93,8 @@ struct Hall {
 }
 
 impl Server {
-    /// Listens and serves the drive on this store until it is stopped. The store's threads must
-    /// run. Needs a tokio runtime.
-    pub async fn start(store: Store, config: Config) -> Result<Self, StartError> {
+    /// Listens and serves the drive on this medium until it is stopped. Needs a tokio runtime.
+    pub async fn start(medium: Medium, config: Config) -> Result<Self, StartError> {
         let address = config.listen;
         if config.has_factory_key() {
             let reach = config.factory_key_reach;
@@ -117,7 +115,7 @@ impl Server {
             ..Limits::default()
         };
         let drive = Arc::new(Drive {
-            device: Device::new(store, ports, limits),
+            device: Device::new(medium, ports, limits),
             identities: IdentityTable::new([Identity::factory(&config.factory_key)]),
         });
         drive.device.messages.note(&format!("listening on {plain}"));

@@ -5,14 +5,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use kinetic_proto::schema::command::{KeyValue, Synchronization};
 use kinetic_proto::{FrameDecoder, MessageType, Received, StatusCode};
-use kinetic_store::Threads;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::server::{Server, StartError};
 use crate::config::Config;
-use crate::ram_drive::{body, command, entry, frame, store};
+use crate::ram_drive::{body, command, entry, frame, medium};
 
 /// Longer than any test may wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,9 +23,8 @@ struct Peer {
     sequence: u64,
 }
 
-async fn serve(config: Config) -> (Server, Threads) {
-    let (store, threads) = store();
-    (Server::start(store, config).await.unwrap(), threads)
+async fn serve(config: Config) -> Server {
+    Server::start(medium(), config).await.unwrap()
 }
 
 impl Peer {
@@ -100,7 +98,7 @@ impl Peer {
 
 #[tokio::test]
 async fn an_entry_goes_in_comes_back_and_goes() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut peer = Peer::connect(&server).await;
     let request = peer.put("key", Synchronization::Writethrough, b"value");
     peer.send(&request).await;
@@ -126,7 +124,7 @@ async fn an_entry_goes_in_comes_back_and_goes() {
 
 #[tokio::test]
 async fn a_get_sees_the_puts_sent_before_it() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut peer = Peer::connect(&server).await;
     let mut all = BytesMut::new();
     for round in 0..200 {
@@ -153,7 +151,7 @@ async fn a_get_sees_the_puts_sent_before_it() {
 
 #[tokio::test]
 async fn five_thousand_requests_are_written_before_any_answer_is_read() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut peer = Peer::connect(&server).await;
     let value = vec![b'v'; 8 << 10];
     for number in 0..5000 {
@@ -179,7 +177,7 @@ async fn five_thousand_requests_are_written_before_any_answer_is_read() {
 
 #[tokio::test]
 async fn a_peer_that_never_reads_does_not_hurt_others() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut deaf = Peer::connect(&server).await;
     let put = deaf.put("big", Synchronization::Writeback, &vec![1; 1 << 20]);
     deaf.send(&put).await;
@@ -209,7 +207,7 @@ async fn a_peer_that_never_reads_does_not_hurt_others() {
 
 #[tokio::test]
 async fn what_is_no_frame_is_told_so_and_hung_up_on() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let cases: [(&[u8], &str); 5] = [
         (b"GET / HTTP/1.1\r\n\r\n", "0x47"),
         (b"F\x80\0\0\0\0\0\0\0", "2147483648"),
@@ -233,7 +231,7 @@ async fn what_is_no_frame_is_told_so_and_hung_up_on() {
 
 #[tokio::test]
 async fn tls_on_the_plain_port_is_closed_without_a_word() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut peer = Peer::connect(&server).await;
     peer.send(b"\x16\x03\x01\x02\x00\x01\x00").await;
     assert!(peer.next().await.is_none());
@@ -242,7 +240,7 @@ async fn tls_on_the_plain_port_is_closed_without_a_word() {
 
 #[tokio::test]
 async fn an_oversize_value_leaves_the_connection_usable() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut peer = Peer::connect(&server).await;
     let big = vec![0; (1 << 20) + 1];
     let request = peer.put("key", Synchronization::Writeback, &big);
@@ -258,7 +256,7 @@ async fn an_oversize_value_leaves_the_connection_usable() {
 
 #[tokio::test]
 async fn a_peer_that_closes_its_half_gets_all_answers() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut peer = Peer::connect(&server).await;
     let mut all = BytesMut::new();
     for number in 0..50 {
@@ -280,7 +278,7 @@ async fn one_connection_too_many_is_told_so() {
         max_connections: 1,
         ..Config::local()
     };
-    let (server, _threads) = serve(config).await;
+    let server = serve(config).await;
     let _first = Peer::connect(&server).await;
     let mut second = Peer::silent(&server).await;
     let (code, text) = second.farewell().await;
@@ -291,7 +289,7 @@ async fn one_connection_too_many_is_told_so() {
 
 #[tokio::test]
 async fn stopping_answers_what_has_arrived() {
-    let (server, _threads) = serve(Config::local()).await;
+    let server = serve(Config::local()).await;
     let mut idle = Peer::connect(&server).await;
     let mut peer = Peer::connect(&server).await;
     let mut all = BytesMut::new();
@@ -313,32 +311,31 @@ async fn stopping_answers_what_has_arrived() {
 
 #[tokio::test]
 async fn the_factory_key_stays_on_this_machine() {
-    let (store, _threads) = store();
     let config = Config {
         listen: "0.0.0.0:0".parse().unwrap(),
         ..Config::local()
     };
-    let refused = Server::start(store.clone(), config.clone())
-        .await
-        .unwrap_err();
+    let refused = Server::start(medium(), config.clone()).await.unwrap_err();
     assert!(matches!(refused, StartError::FactoryKeyExposed(_)));
     let own_key = Config {
         factory_key: b"secret".to_vec(),
         ..config
     };
-    let server = Server::start(store, own_key).await.unwrap();
+    let server = Server::start(medium(), own_key).await.unwrap();
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken_says_what_to_do() {
-    let (server, _threads) = serve(Config::local()).await;
-    let (store, _more_threads) = store();
+    let server = serve(Config::local()).await;
     let config = Config {
         listen: server.plain_addr(),
         ..Config::local()
     };
-    let refused = Server::start(store, config).await.unwrap_err().to_string();
+    let refused = Server::start(medium(), config)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("--listen"), "{refused}");
     server.stop().await;
 }

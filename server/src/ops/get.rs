@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use kinetic_proto::KeyValueView;
-use kinetic_store::{Effort, ReadError};
+use kinetic_store::{Effort, ReadError, Store};
 
 use super::answer::Answer;
 use super::entry::{self, Source};
 use super::invalid::Invalid;
-use super::status::{NotCached, of_read};
+use super::status::{NotCached, locked, of_read};
 use crate::auth::{Grant, grant};
 use crate::device::Device;
 
@@ -57,7 +57,10 @@ pub fn run(
     device: &Device,
     effort: Effort,
 ) -> Result<Answer, NotCached> {
-    match fetch(grant, extent, device, effort) {
+    let Some(store) = device.store() else {
+        return Ok(Answer::of(locked()).with_entry());
+    };
+    match fetch(grant, extent, &store, effort) {
         Ok(answer) => Ok(answer),
         Err(error) => Ok(Answer::of(of_read(error)?).with_entry()),
     }
@@ -67,13 +70,13 @@ pub fn run(
 pub(super) fn fetch(
     grant: &Grant<grant::Read>,
     extent: Extent,
-    device: &Device,
+    store: &Store,
     effort: Effort,
 ) -> Result<Answer, ReadError> {
     let key = grant.key();
     match extent {
         Extent::Whole => {
-            let object = device.store.get(key, effort)?;
+            let object = store.get(key, effort)?;
             Ok(entry::answer(
                 key.clone(),
                 object.metadata.attributes,
@@ -81,7 +84,7 @@ pub(super) fn fetch(
             ))
         }
         Extent::Metadata => {
-            let metadata = device.store.metadata(key, effort)?;
+            let metadata = store.metadata(key, effort)?;
             Ok(entry::answer(
                 key.clone(),
                 metadata.attributes,

@@ -10,6 +10,7 @@ use kinetic_proto::schema::command::get_log::{Device as NamedLog, Type};
 
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
+use super::status::locked;
 use crate::auth::{Grant, grant};
 use crate::device::Device;
 use crate::limits::LOG_TYPES;
@@ -49,6 +50,9 @@ impl Logs {
 /// Collects what was asked for.
 #[must_use]
 pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Answer {
+    let Some(store) = device.store() else {
+        return Answer::of(locked());
+    };
     let mut log = GetLog {
         types: request.types.clone(),
         ..GetLog::default()
@@ -59,7 +63,7 @@ pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Ans
         match Type::try_from(number) {
             Ok(Type::Utilizations) => log.utilizations = device.vitals().utilizations(),
             Ok(Type::Temperatures) => log.temperatures = device.vitals().temperatures(),
-            Ok(Type::Capacities) => log.capacity = Some(device.capacity()),
+            Ok(Type::Capacities) => log.capacity = Some(Device::capacity(&store)),
             Ok(Type::Configuration) => log.configuration = Some(device.configuration()),
             Ok(Type::Statistics) => log.statistics = device.statistics.to_message(),
             Ok(Type::Messages) => log.messages = Some(device.messages.text()),

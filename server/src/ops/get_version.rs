@@ -7,7 +7,7 @@ use kinetic_store::Effort;
 use super::answer::{Answer, AnswerBody};
 use super::entry::Source;
 use super::invalid::Invalid;
-use super::status::{NotCached, of_read};
+use super::status::{NotCached, locked, of_read};
 use crate::auth::{Grant, grant};
 use crate::device::Device;
 
@@ -32,7 +32,10 @@ pub fn run(
     device: &Device,
     effort: Effort,
 ) -> Result<Answer, NotCached> {
-    match device.store.metadata(grant.key(), effort) {
+    let Some(store) = device.store() else {
+        return Ok(Answer::of(locked()).with_entry());
+    };
+    match store.metadata(grant.key(), effort) {
         Ok(metadata) => {
             let body = AnswerBody::Version(metadata.attributes);
             Ok(Answer::success().with_body(body))

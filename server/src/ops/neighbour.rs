@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::entry::{self, Source};
 use super::get::{self, Extent};
 use super::invalid::Invalid;
-use super::status::{NotCached, of_read};
+use super::status::{NotCached, locked, of_read};
 use crate::auth::{Access, grant};
 use crate::device::Device;
 use crate::limits::NEIGHBOUR_TRIES;
@@ -58,11 +58,14 @@ pub fn run(
     device: &Device,
     effort: Effort,
 ) -> Result<Answer, NotCached> {
+    let Some(store) = device.store() else {
+        return Ok(Answer::of(locked()).with_entry());
+    };
     // Between finding a key and reading its value it may be deleted: then look again.
     for _ in 0..NEIGHBOUR_TRIES {
         let found = match request.side {
-            Side::Next => device.store.next(&request.key, effort),
-            Side::Previous => device.store.previous(&request.key, effort),
+            Side::Next => store.next(&request.key, effort),
+            Side::Previous => store.previous(&request.key, effort),
         };
         let (key, metadata) = match found {
             Ok(found) => found,
@@ -76,7 +79,7 @@ pub fn run(
             let key = grant.into_key();
             return Ok(entry::answer(key, metadata.attributes, Bytes::new()));
         }
-        match get::fetch(&grant, request.extent, device, effort) {
+        match get::fetch(&grant, request.extent, &store, effort) {
             Ok(answer) => return Ok(answer),
             Err(ReadError::NotFound) => {}
             Err(error) => return Ok(Answer::of(of_read(error)?).with_entry()),

@@ -15,7 +15,7 @@ use kinetic_store::{Direction, Effort, KeyRange};
 
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
-use super::status::{Unfinished, of_read};
+use super::status::{Unfinished, locked, of_read};
 use crate::auth::{Access, grant};
 use crate::device::Device;
 use crate::limits::{RANGE_PAGE, RANGE_PAGES_INLINE, RANGE_PAGES_TURN};
@@ -76,6 +76,9 @@ pub fn run(
     if let Err(denied) = access.to_drive::<grant::Range>() {
         return Ok(Answer::of(denied.into()));
     }
+    let Some(store) = device.store() else {
+        return Ok(Answer::of(locked()));
+    };
     // Skipping many keys takes a while even in memory: others come in between.
     let turn = match effort {
         Effort::Cached => RANGE_PAGES_INLINE,
@@ -88,7 +91,7 @@ pub fn run(
         }
         pages += 1;
         let wanted = RANGE_PAGE.min(request.count - request.found.len());
-        let page = match device.store.range(&request.range, wanted, effort) {
+        let page = match store.range(&request.range, wanted, effort) {
             Ok(page) => page,
             Err(error) => return Ok(Answer::of(of_read(error)?)),
         };

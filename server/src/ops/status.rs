@@ -58,6 +58,13 @@ pub fn of_commit(failure: CommitFailure) -> Status {
     code.with_text(failure.to_string())
 }
 
+/// The status of whatever needs the store of a locked drive.
+#[must_use]
+pub fn locked() -> Status {
+    let text = "the drive is locked: only PIN operations over TLS are served until it is unlocked";
+    StatusCode::DEVICE_LOCKED.with_text(text)
+}
+
 /// Whether the host refused a write for want of room.
 fn is_full(kind: ErrorKind) -> bool {
     matches!(

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kinetic_proto::schema::command::get_log::Device as NamedLog;
 use kinetic_proto::schema::command::{Body, GetLog, KeyValue, Range};
 use kinetic_proto::{CommandView, Limits, MessageType, StatusCode};
-use kinetic_store::{Commit, CommitError, Completion, Effort, Threads};
+use kinetic_store::{Commit, CommitError, Completion, Effort};
 use prost::Message as _;
 
 use super::entry::Source;
@@ -18,7 +18,6 @@ use crate::ram_drive::{body, command, device, entry};
 struct Bed {
     device: Device,
     access: Access,
-    _threads: Threads,
 }
 
 struct Told(mpsc::SyncSender<Result<(), CommitError>>);
@@ -30,11 +29,9 @@ impl Completion for Told {
 }
 
 fn bed() -> Bed {
-    let (device, threads) = device();
     Bed {
-        device,
+        device: device(),
         access: Access::new(Arc::new(Identity::factory(b"key")), Channel::Plain),
-        _threads: threads,
     }
 }
 
@@ -82,8 +79,9 @@ impl Bed {
             token: 0,
             completion: Arc::new(Told(told)),
         };
-        self.device.store.submit(commit).unwrap();
-        self.device.store.kick();
+        let store = self.device.store().unwrap();
+        store.submit(commit).unwrap();
+        store.kick();
         match outcome.recv().unwrap() {
             Ok(()) => Answer::success(),
             Err(error) => Answer::of(status::of_commit(error.failure)),

@@ -2,8 +2,9 @@
 //!
 //! Guarantees, in the order of the checks: a message whose signature does not hold ends the
 //! connection, and nothing that it says has an effect or a signed answer; a sequence grows; the
-//! cluster version is the device's; the priority is one the identity may use; sizes are in bounds.
-//! Only then is the request parsed, its permission asked for, and its work made.
+//! cluster version is the device's; the drive is not locked; the priority is one the identity may
+//! use; sizes are in bounds. Only then is the request parsed, its permission asked for, and its
+//! work made.
 //! Not here: doing the work, and when (`net`).
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::unsolicited::Farewell;
 use crate::auth::{Access, Channel, Identity, IdentityTable};
 use crate::device::Device;
 use crate::ops::entry::Source;
+use crate::ops::status::locked;
 use crate::ops::{self, Answer, Invalid, Read, Request, Work, Write, answers_with_entry};
 
 /// What all sessions of a drive share.
@@ -210,7 +212,7 @@ fn hang_up(farewell: Farewell) -> Box<Step> {
     Box::new(Step::HangUp(farewell))
 }
 
-/// Cluster version, priority, batch.
+/// Cluster version, lock, priority, batch.
 fn check_header(
     drive: &Drive,
     access: &Access,
@@ -231,6 +233,9 @@ fn check_header(
         };
         let status = StatusCode::VERSION_FAILURE.with_text(text);
         return Err(refuse(route, Answer::of(status)));
+    }
+    if drive.device.is_locked() && route.request != MessageType::PINOP {
+        return Err(refuse(route, Answer::of(locked())));
     }
     let priority = header.priority.unwrap_or(Priority::Normal as i32);
     if let Some(greatest) = access.identity().max_priority

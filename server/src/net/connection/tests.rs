@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use kinetic_proto::{Limits, MessageType};
-use kinetic_store::Threads;
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
@@ -14,21 +13,20 @@ use crate::limits::{BUFFERED_BYTES, FRAME_PERMITS};
 use crate::net::buffers::inbox::{Done, PUBLISHED};
 use crate::net::readers::Readers;
 use crate::net::registry::Registry;
-use crate::ram_drive::{command, frame, store};
+use crate::ram_drive::{command, frame, medium};
 use crate::session::{Drive, Session};
 
-fn life() -> (Life<DuplexStream>, DuplexStream, Threads) {
+fn life() -> (Life<DuplexStream>, DuplexStream) {
     life_in(&Arc::default())
 }
 
-fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream, Threads) {
-    let (store, threads) = store();
+fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
     let ports = Ports {
         plain: None,
         tls: None,
     };
     let drive = Arc::new(Drive {
-        device: Device::new(store, ports, Limits::default()),
+        device: Device::new(medium(), ports, Limits::default()),
         identities: IdentityTable::new([Identity::factory(FACTORY_KEY)]),
     });
     let (readers, _handles) = Readers::start(&drive, 1).unwrap();
@@ -45,7 +43,7 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream, Threa
         clock,
         write_stall: Duration::from_secs(60),
     };
-    (Life::of(connection), peer, threads)
+    (Life::of(connection), peer)
 }
 
 fn noops(count: u64) -> BytesMut {
@@ -58,7 +56,7 @@ fn noops(count: u64) -> BytesMut {
 
 #[tokio::test]
 async fn news_that_comes_between_a_look_and_a_read_does_not_leave_requests_behind() {
-    let (mut life, mut peer, _threads) = life();
+    let (mut life, mut peer) = life();
     let more_than_a_turn = TURN_REQUESTS as u64 * 2;
     peer.write_all(&noops(more_than_a_turn)).await.unwrap();
     life.blocked = Blocked::UntilNews;
@@ -78,7 +76,7 @@ async fn news_that_comes_between_a_look_and_a_read_does_not_leave_requests_behin
 #[tokio::test]
 async fn a_large_frame_waits_for_a_permit_when_memory_is_scarce_and_then_completes() {
     let registry = Arc::<Registry>::default();
-    let (mut life, mut peer, _threads) = life_in(&registry);
+    let (mut life, mut peer) = life_in(&registry);
     let mut others = Vec::new();
     for id in 0..=FRAME_PERMITS {
         others.push(registry.enter(2 + id as i64, life.connection.executor.inbox()));

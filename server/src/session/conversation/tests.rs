@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use kinetic_proto::schema::command::{Body, KeyValue, Security, Synchronization};
 use kinetic_proto::schema::{Command, Message};
 use kinetic_proto::{FrameDecoder, Received, Seal, SigningKey, message};
-use kinetic_store::{Durability, Threads};
+use kinetic_store::Durability;
 use prost::Message as _;
 
 use super::*;
@@ -15,16 +15,14 @@ use crate::session::unsolicited::encode_hello;
 struct Talk {
     drive: Drive,
     session: Session,
-    _threads: Threads,
 }
 
 fn talk() -> Talk {
-    let (device, threads) = device();
+    let device = device();
     let identities = IdentityTable::new([Identity::factory(FACTORY_KEY)]);
     Talk {
         drive: Drive { device, identities },
         session: Session::new(77, Channel::Plain),
-        _threads: threads,
     }
 }
 
