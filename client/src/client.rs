@@ -16,10 +16,11 @@ use tokio::net::ToSocketAddrs;
 use crate::config::Config;
 use crate::core::{Reply, Request};
 use crate::error::{ConnectError, Disconnected, Error, HelloError};
-use crate::net::Connection;
+use crate::net::{Channel, Connection};
 use crate::ops::{
     Delete, Get, GetLog, GetMetadata, GetVersion, LogType, Neighbour, Plain, Put, Range,
 };
+use crate::trust::Fingerprint;
 
 /// A connection to a drive.
 ///
@@ -44,11 +45,27 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects over TCP and reads the drive's hello. Must be called within a tokio runtime,
-    /// which also runs the one task of the connection.
+    /// Connects over TCP, under TLS where the configuration says so, and reads the drive's
+    /// hello. Must be called within a tokio runtime, which also runs the one task of the
+    /// connection.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use kinetic_client::{Client, Config, Trust};
+    ///
+    /// let pinned = std::env::var("DRIVE_7_FINGERPRINT")?.parse()?;
+    /// let config = Config {
+    ///     trust: Trust::Fingerprints(vec![pinned]),
+    ///     ..Config::default()
+    /// };
+    /// let client = Client::connect("drive-7:8443", config).await?;
+    /// assert_eq!(client.certificate_fingerprint(), Some(pinned));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// [`ConnectError`]: no connection, no hello, or not in time.
+    /// [`ConnectError`]: no connection, no trust, no hello, or not in time.
     pub async fn connect<A>(address: A, config: Config) -> Result<Self, ConnectError>
     where
         A: ToSocketAddrs + fmt::Display,
@@ -57,8 +74,8 @@ impl Client {
         Ok(Self { connection })
     }
 
-    /// Takes over a stream on which nothing has been read yet, such as one under TLS. The
-    /// connect time-out is the caller's business.
+    /// Takes over a stream on which nothing has been read yet. TLS and the connect time-out are
+    /// the caller's business.
     ///
     /// # Errors
     /// [`HelloError`]: the peer did not greet as a drive does.
@@ -66,7 +83,7 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = Connection::greet(stream, config).await?;
+        let connection = Connection::greet(stream, Channel::Given, config).await?;
         Ok(Self { connection })
     }
 
@@ -160,6 +177,15 @@ impl Client {
     /// The number that the drive gave the connection.
     pub fn connection_id(&self) -> i64 {
         self.connection.hello().connection_id
+    }
+
+    /// The fingerprint of the drive's certificate, where the connection is under TLS and was
+    /// made by [`Client::connect`].
+    pub fn certificate_fingerprint(&self) -> Option<Fingerprint> {
+        match self.connection.channel() {
+            Channel::Tls(fingerprint) => Some(fingerprint),
+            Channel::Plain | Channel::Given => None,
+        }
     }
 
     /// The drive's cluster version, as its hello gave it.

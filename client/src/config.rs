@@ -9,6 +9,7 @@ use kinetic_proto::SigningKey;
 use crate::limits::{
     DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_IN_FLIGHT_BYTES, DEFAULT_REQUEST_TIMEOUT_MS,
 };
+use crate::trust::Trust;
 
 /// The identity every drive knows when it leaves the factory.
 pub const FACTORY_IDENTITY: i64 = 1;
@@ -23,10 +24,12 @@ pub struct Config {
     pub identity: i64,
     /// Its key.
     pub key: SigningKey,
+    /// Whether the connection is under TLS, and whose certificates it accepts.
+    pub trust: Trust,
     /// The cluster version that requests carry; a drive refuses those that carry another than
     /// its own. `None` takes over the one of the drive's hello.
     pub cluster_version: Option<i64>,
-    /// The time for connecting and for the drive's hello together.
+    /// The time for connecting, for the TLS handshake and for the drive's hello together.
     pub connect_timeout: Duration,
     /// The time from a call to its answer, waiting for room included, unless a request has its
     /// own.
@@ -43,6 +46,7 @@ impl Config {
         Self {
             identity,
             key: SigningKey::new(key),
+            trust: Trust::Plain,
             cluster_version: None,
             connect_timeout: Duration::from_millis(DEFAULT_CONNECT_TIMEOUT_MS),
             request_timeout: Duration::from_millis(DEFAULT_REQUEST_TIMEOUT_MS),

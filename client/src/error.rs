@@ -10,6 +10,8 @@ use std::time::Duration;
 use kinetic_proto::wire::WireError;
 use kinetic_proto::{FrameError, MessageType, StatusCode};
 
+use crate::trust::Fingerprint;
+
 /// Why a request failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -139,6 +141,25 @@ pub enum ConnectError {
         /// The time that was given.
         after: Duration,
     },
+    /// The peer took the connection and did not greet in time.
+    #[error(
+        "{address} took the connection and said nothing within {after:?}; this may be its port \
+         for TLS"
+    )]
+    Silent {
+        /// Where to.
+        address: String,
+        /// The time that was given.
+        after: Duration,
+    },
+    /// The peer is connected, but not under TLS as it should be.
+    #[error("no TLS with {address}: {source}")]
+    Tls {
+        /// Where to.
+        address: String,
+        /// What is wrong.
+        source: TlsError,
+    },
     /// The peer is connected and did not greet as a drive does.
     #[error("no drive is to be had at {address}: {source}")]
     Hello {
@@ -147,6 +168,55 @@ pub enum ConnectError {
         /// What is wrong.
         source: HelloError,
     },
+}
+
+/// What is wrong with the drive's certificate, or with the handshake.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The certificate is another one than those that are trusted.
+    #[error(
+        "its certificate has the fingerprint {found}, expected was {}; somebody may be in \
+         between, or the drive has a new certificate",
+        either(.expected)
+    )]
+    WrongFingerprint {
+        /// The certificate's.
+        found: Fingerprint,
+        /// The trusted ones.
+        expected: Vec<Fingerprint>,
+    },
+    /// No authority vouches for the certificate, or not for this name.
+    #[error("its certificate, with the fingerprint {found}, is not trusted: {reason}")]
+    Untrusted {
+        /// The certificate's.
+        found: Fingerprint,
+        /// What the authorities miss.
+        reason: String,
+    },
+    /// What came is no TLS.
+    #[error("it does not speak TLS; this may be its port for plain connections")]
+    NotTls,
+    /// The stream ended during the handshake.
+    #[error("it hung up during the handshake; this may be its port for plain connections")]
+    HungUp,
+    /// The handshake took too long.
+    #[error("it did not finish the handshake within {after:?}")]
+    Timeout {
+        /// The time that was given.
+        after: Duration,
+    },
+    /// A name that no certificate can have.
+    #[error("{0:?} is neither a host name nor an address, so no certificate can be issued for it")]
+    Name(String),
+    /// The handshake was done without a certificate.
+    #[error("it showed no certificate")]
+    NoCertificate,
+    /// The handshake failed otherwise.
+    #[error("the handshake failed: {0}")]
+    Handshake(String),
+    /// The connection failed.
+    #[error("the connection failed during the handshake: {0}")]
+    Io(#[source] io::Error),
 }
 
 /// What is wrong with a drive's hello.
@@ -168,7 +238,7 @@ pub enum HelloError {
     EndOfStream,
     /// The connection failed before the hello.
     #[error("the connection failed before its hello: {0}")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     /// What arrived is no frame.
     #[error("it does not speak the Kinetic protocol: {0}")]
     Frame(#[from] FrameError),
@@ -200,7 +270,28 @@ impl Error {
 
 impl From<io::Error> for Disconnected {
     fn from(error: io::Error) -> Self {
-        Self::Io(Arc::new(error))
+        match error.kind() {
+            // TLS tells an end without its farewell apart, which most drives leave out.
+            io::ErrorKind::UnexpectedEof => Self::EndOfStream,
+            _ => Self::Io(Arc::new(error)),
+        }
+    }
+}
+
+impl From<io::Error> for HelloError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::EndOfStream,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+fn either(fingerprints: &[Fingerprint]) -> String {
+    let texts: Vec<String> = fingerprints.iter().map(Fingerprint::to_string).collect();
+    match texts.is_empty() {
+        true => "none at all".to_owned(),
+        false => texts.join(" or "),
     }
 }
 

@@ -27,6 +27,7 @@
 //! In layer order, each file importing only what stands above it here:
 //!
 //! - [`limits`]: every bound of the client
+//! - [`trust`]: plain or TLS, and whose certificates
 //! - [`config`]: identity, key, time-outs
 //! - [`error`]: what can go wrong, and how a person is told
 //! - [`core`]: the protocol as a state machine, without sockets and clock
@@ -35,6 +36,8 @@
 //! - [`client`]: the handle
 
 pub mod limits;
+
+pub mod trust;
 
 pub mod config;
 pub mod error;
@@ -49,7 +52,9 @@ pub mod client;
 
 pub use client::Client;
 pub use config::Config;
-pub use error::{AnswerProblem, ConnectError, Disconnected, Error, HelloError};
+pub use error::{AnswerProblem, ConnectError, Disconnected, Error, HelloError, TlsError};
 pub use ops::{Algorithm, Durability, Entry, Log, LogType, Metadata};
+
+pub use trust::{Authorities, AuthoritiesError, Fingerprint, FingerprintError, Trust};
 
 pub use kinetic_proto::{Limits, MessageType, SigningKey, StatusCode, schema};

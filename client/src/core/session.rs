@@ -42,10 +42,6 @@ pub struct Signer {
 
 /// What a frame of the drive means.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "answers are what nearly every frame is, and a box for each would cost more"
-)]
 pub enum Event<T> {
     /// A request is answered.
     Answer {

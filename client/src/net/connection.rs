@@ -6,19 +6,23 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::sync::{TryAcquireError, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::driver::{Driver, Input};
 use super::shared::{Queued, Shared, Waiter};
+use super::tls::handshake;
 use crate::config::Config;
 use crate::core::{Hello, Reply, Request, Session, Signer};
-use crate::error::{ConnectError, Disconnected, Error, HelloError};
+use crate::error::{ConnectError, Disconnected, Error, HelloError, TlsError};
 use crate::limits::{MAX_TIMEOUT_MS, REQUEST_OVERHEAD};
+use crate::trust::{Fingerprint, Trust};
 
 /// A handle to one connection; the connection ends with its last clone.
 #[derive(Debug, Clone)]
@@ -30,8 +34,20 @@ pub(crate) struct Connection {
 struct Handle {
     shared: Arc<Shared>,
     hello: Hello,
+    channel: Channel,
     timeout: Duration,
     budget: u32,
+}
+
+/// What a connection runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// TCP that everybody can read.
+    Plain,
+    /// TLS with this certificate.
+    Tls(Fingerprint),
+    /// A stream that the caller made: the caller knows.
+    Given,
 }
 
 impl Drop for Handle {
@@ -46,35 +62,47 @@ impl Connection {
         A: ToSocketAddrs + fmt::Display,
     {
         let name = address.to_string();
-        let after = config.connect_timeout;
-        let connecting = async {
-            let stream = TcpStream::connect(address).await;
-            let stream = stream.and_then(|stream| {
-                stream.set_nodelay(true)?;
-                Ok(stream)
-            });
-            let stream = stream.map_err(|source| ConnectError::Unreachable {
+        let longest = Duration::from_millis(MAX_TIMEOUT_MS);
+        let after = config.connect_timeout.min(longest);
+        let deadline = Instant::now() + after;
+        let late = |_elapsed| ConnectError::Timeout {
+            address: name.clone(),
+            after,
+        };
+        let stream = timeout_at(deadline, dial(address)).await.map_err(late)?;
+        let stream = stream.map_err(|source| ConnectError::Unreachable {
+            address: name.clone(),
+            source,
+        })?;
+        let greeted = if matches!(config.trust, Trust::Plain) {
+            let greeting = Self::greet(stream, Channel::Plain, config);
+            let greeted = timeout_at(deadline, greeting).await;
+            greeted.map_err(|_elapsed| ConnectError::Silent {
+                address: name.clone(),
+                after,
+            })?
+        } else {
+            let secured = timeout_at(deadline, handshake(stream, host_of(&name), &config.trust));
+            let secured = secured.await.unwrap_or(Err(TlsError::Timeout { after }));
+            let (stream, fingerprint) = secured.map_err(|source| ConnectError::Tls {
                 address: name.clone(),
                 source,
             })?;
-            Self::greet(stream, config)
-                .await
-                .map_err(|source| ConnectError::Hello {
-                    address: name.clone(),
-                    source,
-                })
+            let greeting = Self::greet(stream, Channel::Tls(fingerprint), config);
+            timeout_at(deadline, greeting).await.map_err(late)?
         };
-        match tokio::time::timeout(after, connecting).await {
-            Ok(connected) => connected,
-            Err(_elapsed) => Err(ConnectError::Timeout {
-                address: name,
-                after,
-            }),
-        }
+        greeted.map_err(|source| ConnectError::Hello {
+            address: name,
+            source,
+        })
     }
 
     /// Takes over a stream on which nothing has been read yet.
-    pub(crate) async fn greet<S>(stream: S, config: Config) -> Result<Self, HelloError>
+    pub(crate) async fn greet<S>(
+        stream: S,
+        channel: Channel,
+        config: Config,
+    ) -> Result<Self, HelloError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -102,6 +130,7 @@ impl Connection {
         let handle = Handle {
             shared,
             hello,
+            channel,
             timeout: config.request_timeout,
             budget,
         };
@@ -112,6 +141,10 @@ impl Connection {
 
     pub(crate) fn hello(&self) -> &Hello {
         &self.handle.hello
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        self.handle.channel
     }
 
     /// Why the connection is over, if it is.
@@ -149,6 +182,21 @@ impl Connection {
     }
 }
 
+async fn dial(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// The name or address without its port.
+fn host_of(address: &str) -> &str {
+    let (host, _port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    bare.unwrap_or(host)
+}
+
 impl Handle {
     /// Waits for the request's share of the budget, which its answer gives back.
     async fn acquire(
@@ -171,7 +219,7 @@ impl Handle {
             Err(TryAcquireError::Closed) => return Err(over()),
             Err(TryAcquireError::NoPermits) => {
                 let waiting = budget.acquire_many(cost);
-                let share = tokio::time::timeout_at(self.shared.moment(deadline), waiting).await;
+                let share = timeout_at(self.shared.moment(deadline), waiting).await;
                 share
                     .map_err(|_elapsed| Error::Timeout { after: timeout })?
                     .map_err(|_closed| over())?
@@ -179,5 +227,17 @@ impl Handle {
         };
         share.forget();
         Ok(cost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_what_stands_before_the_port() {
+        assert_eq!(host_of("drive-7:8443"), "drive-7");
+        assert_eq!(host_of("127.0.0.1:8443"), "127.0.0.1");
+        assert_eq!(host_of("[::1]:8443"), "::1");
     }
 }

@@ -5,8 +5,10 @@
 //! bounded by the budget of bytes. The only part of the crate that names sockets and the clock.
 //! Not here: what the bytes mean ([`crate::core`]).
 //!
-//! In layer order: `shared` (between handles and the task), `driver` (the task), `connection`
-//! (the handle, and how a connection is made).
+//! In layer order: `tls` (the handshake), `shared` (between handles and the task), `driver` (the
+//! task), `connection` (the handle, and how a connection is made).
+
+mod tls;
 
 mod shared;
 
@@ -14,4 +16,4 @@ mod driver;
 
 mod connection;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Channel, Connection};

@@ -5,7 +5,7 @@ use kinetic_client::{Client, Config, SigningKey, StatusCode, schema};
 use kinetic_proto::{FrameDecoder, Limits, Received, Seal, message};
 use schema::Command;
 use schema::command::{Body, GetLog, Header, KeyValue, Status, get_log};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
 /// Bytes on their way in each direction.
 const STREAM_BYTES: usize = 64 << 10;
@@ -34,8 +34,8 @@ impl Asked {
     }
 }
 
-pub(crate) struct FakeDrive {
-    stream: DuplexStream,
+pub(crate) struct FakeDrive<S = DuplexStream> {
+    stream: S,
     decoder: FrameDecoder,
     buffer: BytesMut,
     key: SigningKey,
@@ -45,7 +45,7 @@ pub(crate) struct FakeDrive {
 pub(crate) async fn connected(config: Config) -> (Client, FakeDrive) {
     let (near, far) = tokio::io::duplex(STREAM_BYTES);
     let mut drive = FakeDrive::new(far);
-    drive.send(Seal::Unsolicited, &hello("4.0.1"), b"").await;
+    drive.greet().await;
     let client = Client::over(near, config).await.unwrap();
     (client, drive)
 }
@@ -74,14 +74,19 @@ pub(crate) fn hello(protocol_version: &str) -> Command {
     }
 }
 
-impl FakeDrive {
-    pub(crate) fn new(stream: DuplexStream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> FakeDrive<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
             decoder: FrameDecoder::default(),
             buffer: BytesMut::new(),
             key: SigningKey::new(b"asdfasdf"),
         }
+    }
+
+    /// Greets as a drive does.
+    pub(crate) async fn greet(&mut self) {
+        self.send(Seal::Unsolicited, &hello("4.0.1"), b"").await;
     }
 
     pub(crate) fn sign_with(&mut self, key: &[u8]) {
@@ -118,6 +123,13 @@ impl FakeDrive {
 
     pub(crate) async fn next(&mut self) -> Asked {
         self.try_next().await.expect("the client hung up")
+    }
+
+    /// Reads until the client goes, whatever comes.
+    pub(crate) async fn drain(&mut self) {
+        let mut sink = tokio::io::sink();
+        // A client that hangs up hard has gone, too.
+        let _ = tokio::io::copy(&mut self.stream, &mut sink).await;
     }
 
     /// Answers without a value.

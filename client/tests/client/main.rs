@@ -15,3 +15,5 @@ mod pipelining;
 mod ranges;
 #[cfg(test)]
 mod timeouts;
+#[cfg(test)]
+mod tls;

@@ -87,5 +87,5 @@ async fn a_peer_that_says_nothing_is_given_up() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let outcome = Client::connect(address, Config::default()).await;
-    assert!(matches!(outcome, Err(ConnectError::Timeout { .. })));
+    assert!(matches!(outcome, Err(ConnectError::Silent { .. })));
 }
