@@ -212,6 +212,7 @@ mod tests {
             status,
             message: String::new(),
             cluster_version: None,
+            failed_operation: None,
         })
     }
 

@@ -8,7 +8,9 @@ use std::fmt;
 use std::ops::RangeBounds;
 
 use bytes::Bytes;
+use kinetic_proto::message::Pin;
 use kinetic_proto::schema::command::get_log::Configuration;
+use kinetic_proto::schema::command::pin_operation::PinOpType;
 use kinetic_proto::{Limits, MessageType};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::ToSocketAddrs;
@@ -18,7 +20,8 @@ use crate::core::{Reply, Request};
 use crate::error::{ConnectError, Disconnected, Error, HelloError};
 use crate::net::{Channel, Connection};
 use crate::ops::{
-    Delete, Get, GetLog, GetMetadata, GetVersion, LogType, Neighbour, Plain, Put, Range,
+    Acl, Batch, Delete, Get, GetLog, GetMetadata, GetVersion, LogType, Neighbour, PinKind,
+    PinOperation, Plain, Put, Range, SetAcls, SetPin, Setup,
 };
 use crate::trust::Fingerprint;
 
@@ -149,6 +152,64 @@ impl Client {
     /// Waits until all that was stored over this connection is on the disk.
     pub fn flush(&self) -> Plain {
         Plain::new(self.connection.clone(), MessageType::FLUSHALLDATA)
+    }
+
+    /// Collects PUTs and DELETEs that are done together or not at all.
+    pub fn batch(&self) -> Batch {
+        Batch::new(self.connection.clone())
+    }
+
+    /// Sets who may do what; the list replaces the drive's. Under TLS only.
+    pub fn set_acls(&self, acls: impl IntoIterator<Item = Acl>) -> SetAcls {
+        SetAcls::new(self.connection.clone(), acls.into_iter().collect())
+    }
+
+    /// Sets a PIN. Under TLS only.
+    pub fn set_pin(&self, kind: PinKind, new: impl Into<Bytes>) -> SetPin {
+        SetPin::new(self.connection.clone(), kind, Pin(new.into()))
+    }
+
+    /// Clears a PIN. Under TLS only.
+    pub fn clear_pin(&self, kind: PinKind) -> SetPin {
+        self.set_pin(kind, Bytes::new())
+    }
+
+    /// Locks the drive: until it is unlocked, it answers nothing but PIN operations. Under TLS
+    /// only.
+    pub fn lock(&self, pin: impl Into<Bytes>) -> PinOperation {
+        self.pin_operation(PinOpType::LockPinop, pin)
+    }
+
+    /// Unlocks the drive. Under TLS only.
+    pub fn unlock(&self, pin: impl Into<Bytes>) -> PinOperation {
+        self.pin_operation(PinOpType::UnlockPinop, pin)
+    }
+
+    /// Erases all data, PINs, identities and the cluster version; the PIN is empty where none is
+    /// set. Make a new connection afterwards: identity and cluster version of this one are those
+    /// of before. Under TLS only.
+    pub fn erase(&self, pin: impl Into<Bytes>) -> PinOperation {
+        self.pin_operation(PinOpType::ErasePinop, pin)
+    }
+
+    /// Erases as [`Client::erase`] does, and makes what was stored unreadable on the disk.
+    pub fn secure_erase(&self, pin: impl Into<Bytes>) -> PinOperation {
+        self.pin_operation(PinOpType::SecureErasePinop, pin)
+    }
+
+    fn pin_operation(&self, kind: PinOpType, pin: impl Into<Bytes>) -> PinOperation {
+        PinOperation::new(self.connection.clone(), kind, Pin(pin.into()))
+    }
+
+    /// Sets the version that requests must carry. Those of this connection carry it from the
+    /// answer on; other connections have to be made anew.
+    pub fn set_cluster_version(&self, version: i64) -> Setup {
+        Setup::of_cluster_version(self.connection.clone(), version)
+    }
+
+    /// Hands the drive an image of its firmware.
+    pub fn download_firmware(&self, image: impl Into<Bytes>) -> Setup {
+        Setup::of_firmware(self.connection.clone(), image.into())
     }
 
     /// Asks what the drive says of itself.

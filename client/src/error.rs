@@ -24,6 +24,8 @@ pub enum Error {
         message: String,
         /// Its cluster version, which VERSION_FAILURE carries.
         cluster_version: Option<i64>,
+        /// At the end of a batch: which of the requests that were sent with it failed, from 0.
+        failed_operation: Option<usize>,
     },
     /// No answer in time. The connection is usable; whether a change took effect is not known.
     #[error("the drive did not answer within {after:?}")]
@@ -34,6 +36,12 @@ pub enum Error {
     /// The connection ended. Whether a change took effect is not known.
     #[error(transparent)]
     Disconnected(#[from] Disconnected),
+    /// The request holds a secret, and the connection is not under TLS; nothing was sent.
+    #[error(
+        "{0} is sent under TLS only, since it carries secrets that everybody on the way could \
+         read; connect to the drive's port for TLS"
+    )]
+    NeedsTls(MessageType),
     /// Over a limit that the drive reported or the protocol has; nothing was sent.
     #[error("a {part} of {size} bytes is over the limit of {limit} bytes")]
     TooLarge {
@@ -313,6 +321,7 @@ mod tests {
             status: StatusCode::NO_SPACE,
             message: "the drive is full".to_owned(),
             cluster_version: None,
+            failed_operation: None,
         };
         assert_eq!(
             refused.to_string(),

@@ -53,7 +53,8 @@ pub mod client;
 pub use client::Client;
 pub use config::Config;
 pub use error::{AnswerProblem, ConnectError, Disconnected, Error, HelloError, TlsError};
-pub use ops::{Algorithm, Durability, Entry, Log, LogType, Metadata};
+pub use ops::{Acl, Permission, PinKind, Priority, Scope};
+pub use ops::{Algorithm, BatchError, Durability, Entry, Log, LogType, Metadata};
 
 pub use trust::{Authorities, AuthoritiesError, Fingerprint, FingerprintError, Trust};
 

@@ -49,12 +49,17 @@ pub const DEFAULT_CONNECT_TIMEOUT_MS: u64 = 10_000;
 /// The longest time-out; a longer one is shortened to it.
 pub const MAX_TIMEOUT_MS: u64 = 365 * 24 * 3600 * 1000;
 
+/// Milliseconds that an erase may take, unless its request says otherwise.
+pub const ERASE_TIMEOUT_MS: u64 = 180_000;
+
 /// Milliseconds from a call to its answer, unless configured.
 pub const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 30_000;
 
 const _: () = {
     assert!(COPIED_VALUE_BYTES < MESSAGE_ROOM_BYTES);
     assert!(MESSAGE_ROOM_BYTES < WRITE_BACKLOG_BYTES);
+    assert!(DEFAULT_REQUEST_TIMEOUT_MS <= ERASE_TIMEOUT_MS);
+    assert!(ERASE_TIMEOUT_MS <= MAX_TIMEOUT_MS);
     assert!(LEAST_READ_BYTES <= READ_BYTES);
     assert!(WRITE_BACKLOG_BYTES <= DEFAULT_IN_FLIGHT_BYTES);
     assert!(DEFAULT_IN_FLIGHT_BYTES <= u32::MAX as usize);

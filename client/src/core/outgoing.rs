@@ -49,6 +49,14 @@ impl Outgoing {
         }
     }
 
+    /// Appends all that waits in another one.
+    pub fn append(&mut self, mut other: Self) {
+        self.cut_tail();
+        other.cut_tail();
+        self.segment_bytes += other.segment_bytes;
+        self.segments.append(&mut other.segments);
+    }
+
     /// Fills `slices` with what is to be written first, and says how many it filled.
     pub fn slices<'a>(&'a mut self, slices: &mut [IoSlice<'a>]) -> usize {
         self.cut_tail();
@@ -116,6 +124,25 @@ mod tests {
             assert_eq!(outgoing.len(), expected.len());
             assert_eq!(taken(&mut outgoing, step), expected);
         }
+    }
+
+    #[test]
+    fn what_is_appended_comes_behind_what_was_there() {
+        let filled = |byte: u8| {
+            let mut outgoing = Outgoing::default();
+            outgoing.push_value(Bytes::from(vec![byte; 3]));
+            outgoing.push_value(Bytes::from(vec![byte; COPIED_VALUE_BYTES + 1]));
+            outgoing.push_value(Bytes::from(vec![byte; 3]));
+            outgoing
+        };
+        let mut outgoing = filled(1);
+        outgoing.append(filled(2));
+        outgoing.append(Outgoing::default());
+        outgoing.tail().extend_from_slice(&[3]);
+        let part = COPIED_VALUE_BYTES + 7;
+        assert_eq!(outgoing.len(), 2 * part + 1);
+        let expected = [vec![1; part], vec![2; part], vec![3]].concat();
+        assert_eq!(taken(&mut outgoing, 100), expected);
     }
 
     #[test]

@@ -1,20 +1,37 @@
 //! A request before it has a sequence, and the successful answer to one.
 //!
-//! Not here: signatures and sequences (`session`).
+//! Guarantees: printing a request shows neither its body nor its PIN, which may be secrets. Not
+//! here: signatures and sequences (`session`).
+
+use std::fmt;
 
 use bytes::Bytes;
 use kinetic_proto::MessageType;
+use kinetic_proto::message::Pin;
 use kinetic_proto::schema::command::{Body, KeyValue};
 
 /// What is asked of a drive.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// The kind of request.
     pub message_type: MessageType,
+    /// The batch that it opens, belongs to or ends.
+    pub batch: Option<u32>,
     /// Its body.
     pub body: Option<Box<Body>>,
     /// The value that travels behind it, sent without copying where it is long.
     pub value: Bytes,
+    /// What few requests have.
+    pub special: Option<Box<Special>>,
+}
+
+/// What few requests have.
+#[derive(Debug, Clone)]
+pub enum Special {
+    /// Sent with a PIN instead of a signature; the answer is not signed either.
+    WithPin(Pin),
+    /// Sent right behind these, which a drive does not answer: all of them are sent or none.
+    Behind(Vec<Request>),
 }
 
 /// A drive's answer with status SUCCESS.
@@ -33,8 +50,10 @@ impl Request {
     pub fn new(message_type: MessageType) -> Self {
         Self {
             message_type,
+            batch: None,
             body: None,
             value: Bytes::new(),
+            special: None,
         }
     }
 
@@ -53,5 +72,38 @@ impl Request {
             ..Body::default()
         };
         Self::with_body(message_type, body)
+    }
+
+    /// What it is about, where that is a key.
+    pub fn key_value(&self) -> Option<&KeyValue> {
+        self.body.as_ref()?.key_value.as_ref()
+    }
+
+    /// Bytes of the value and of all that belongs to the key.
+    pub fn bytes(&self) -> usize {
+        let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
+        let entry = self.key_value().map_or(0, |entry| {
+            let versions = length(&entry.db_version) + length(&entry.new_version);
+            length(&entry.key) + versions + length(&entry.tag)
+        });
+        self.value.len() + entry
+    }
+
+    /// The requests that go right before it.
+    pub fn ahead(&self) -> &[Self] {
+        match self.special.as_deref() {
+            Some(Special::Behind(ahead)) => ahead,
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Request")
+            .field("message_type", &self.message_type)
+            .field("batch", &self.batch)
+            .field("value_bytes", &self.value.len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,8 @@
 //! One connection's requests: sequences, signatures, answers, deadlines.
 //!
 //! Guarantees: sequences grow by one in the order in which frames are written; an answer is
-//! believed only with the right signature and identity; every request that was submitted comes
+//! believed only with the right signature and identity, or, where the request had a PIN, without;
+//! the operations of a batch leave with its end or not at all; every request that was submitted comes
 //! back exactly once, from [`Session::receive`], [`Session::expire`], [`Session::transmit`] or
 //! [`Session::close`]. An answer that comes after its deadline is dropped.
 //! Not here: bytes on a socket, and the bound on what is submitted (`net`).
@@ -12,14 +13,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use kinetic_proto::message::Pin;
 use kinetic_proto::schema::Command;
-use kinetic_proto::schema::command::Header;
+use kinetic_proto::schema::command::{Body, Header};
+use kinetic_proto::schema::message::AuthType;
 use kinetic_proto::{
     Frame, FrameError, FrameValue, MessageType, Received, Seal, SigningKey, StatusCode, message,
 };
 
 use super::outgoing::Outgoing;
-use super::request::{Reply, Request};
+use super::request::{Reply, Request, Special};
 use crate::error::{AnswerProblem, Disconnected, Error};
 use crate::limits::WRITE_BACKLOG_BYTES;
 
@@ -76,9 +79,30 @@ struct Waiting<T> {
 
 #[derive(Debug)]
 struct Pending<T> {
-    request: MessageType,
+    sent: Sent,
     deadline: Duration,
     token: T,
+}
+
+/// What an answer is read by.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    request: MessageType,
+    kind: Kind,
+}
+
+/// What is special about the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ordinary,
+    /// It is not signed.
+    Pin,
+    /// It may name one of the operations before it, the first of which has this sequence.
+    Batch {
+        first: u64,
+    },
+    /// With it, this cluster version is in force.
+    ClusterVersion(i64),
 }
 
 impl<T> Session<T> {
@@ -126,9 +150,9 @@ impl<T> Session<T> {
                 continue;
             }
             match self.encode(next.request, out) {
-                Ok((sequence, request)) => {
+                Ok((sequence, sent)) => {
                     let pending = Pending {
-                        request,
+                        sent,
                         deadline: next.deadline,
                         token: next.token,
                     };
@@ -140,11 +164,48 @@ impl<T> Session<T> {
         refused
     }
 
-    fn encode(
+    /// Writes a request with what goes before it; after an error nothing of it is written.
+    fn encode(&mut self, mut request: Request, out: &mut Outgoing) -> Result<(u64, Sent), Error> {
+        let first = self.next_sequence;
+        let version = |request: &Request| request.body.as_ref()?.setup?.new_cluster_version;
+        let (kind, pin) = match request.special.take().map(|special| *special) {
+            Some(Special::WithPin(pin)) => (Kind::Pin, Some(pin)),
+            Some(Special::Behind(ahead)) => {
+                if let Err(error) = self.encode_ahead(ahead, out) {
+                    self.next_sequence = first;
+                    return Err(error);
+                }
+                (Kind::Batch { first }, None)
+            }
+            None => match version(&request) {
+                Some(version) => (Kind::ClusterVersion(version), None),
+                None => (Kind::Ordinary, None),
+            },
+        };
+        let sent = Sent {
+            request: request.message_type,
+            kind,
+        };
+        let sequence = self.encode_one(request, pin.as_ref(), out)?;
+        Ok((sequence, sent))
+    }
+
+    /// The end of a batch has no value and no key, so once these are written it will be, too.
+    fn encode_ahead(&mut self, ahead: Vec<Request>, out: &mut Outgoing) -> Result<(), Error> {
+        let mut beside = Outgoing::default();
+        for request in ahead {
+            self.encode_one(request, None, &mut beside)?;
+        }
+        out.append(beside);
+        Ok(())
+    }
+
+    fn encode_one(
         &mut self,
         request: Request,
+        pin: Option<&Pin>,
         out: &mut Outgoing,
-    ) -> Result<(u64, MessageType), Error> {
+    ) -> Result<u64, Error> {
         let limit = self.signer.max_value_size.unwrap_or(u32::MAX);
         if request.value.len() > limit as usize {
             return Err(Error::TooLarge {
@@ -160,20 +221,22 @@ impl<T> Session<T> {
                 connection_id: Some(self.signer.connection_id),
                 sequence: Some(sequence),
                 message_type: Some(request.message_type.into()),
+                batch_id: request.batch,
                 ..Header::default()
             }),
             body: request.body,
             status: None,
         };
-        let seal = Seal::Signed {
+        let signed = Seal::Signed {
             identity: self.signer.identity,
             key: &self.signer.key,
         };
+        let seal = pin.map_or(signed, Seal::PinRequest);
         message::encode_frame(seal, &command, request.value.len(), out.tail())
             .map_err(|error| too_large(&error, request.value.len()))?;
         out.push_value(request.value);
         self.next_sequence = sequence.wrapping_add(1);
-        Ok((sequence, request.message_type))
+        Ok(sequence)
     }
 
     /// Takes in a frame of the drive.
@@ -188,24 +251,40 @@ impl<T> Session<T> {
                 message: status_text(&received.command),
             });
         }
-        if let Err(reason) = self.authenticate(&received) {
-            return Event::Over(reason);
-        }
         // Protocol 3.x drives answer an old sequence without naming it; ours never are old.
         let sequence = received.ack_sequence().unwrap_or_default();
+        if let Err(reason) = self.authenticate(&received, sequence) {
+            return Event::Over(reason);
+        }
         match self.pending.remove(&sequence) {
-            Some(pending) => Event::Answer {
-                outcome: read_answer(pending.request, received.command, frame.value),
-                token: pending.token,
-            },
-            None if (self.signer.first_sequence..self.next_sequence).contains(&sequence) => {
-                Event::Late
+            Some(pending) => {
+                let outcome = read_answer(pending.sent, received.command, frame.value);
+                if let (Kind::ClusterVersion(version), Ok(_)) = (pending.sent.kind, &outcome) {
+                    self.signer.cluster_version = version;
+                }
+                Event::Answer {
+                    outcome,
+                    token: pending.token,
+                }
             }
+            None if self.was_sent(sequence) => Event::Late,
             None => Event::Over(Disconnected::UnknownSequence(sequence)),
         }
     }
 
-    fn authenticate(&self, received: &Received) -> Result<(), Disconnected> {
+    fn was_sent(&self, sequence: u64) -> bool {
+        (self.signer.first_sequence..self.next_sequence).contains(&sequence)
+    }
+
+    fn authenticate(&self, received: &Received, sequence: u64) -> Result<(), Disconnected> {
+        let is_unsigned = match self.pending.get(&sequence) {
+            Some(pending) => pending.sent.kind == Kind::Pin,
+            // Whoever waited for it has gone; nothing is done with it.
+            None => received.auth_type == Some(AuthType::Pinauth.into()) && self.was_sent(sequence),
+        };
+        if is_unsigned {
+            return Ok(());
+        }
         let expected = self.signer.identity;
         if received.verify(&self.signer.key).is_err() {
             return Err(Disconnected::BadSignature { identity: expected });
@@ -265,7 +344,8 @@ impl<T> Session<T> {
     }
 }
 
-fn read_answer(request: MessageType, command: Command, value: FrameValue) -> Result<Reply, Error> {
+fn read_answer(sent: Sent, command: Command, value: FrameValue) -> Result<Reply, Error> {
+    let request = sent.request;
     let unusable = |problem| Error::Unusable { request, problem };
     let message = status_text(&command);
     let header = command.header.unwrap_or_default();
@@ -276,6 +356,7 @@ fn read_answer(request: MessageType, command: Command, value: FrameValue) -> Res
             status,
             message,
             cluster_version: header.cluster_version,
+            failed_operation: failed_operation(sent, &command.body),
         });
     }
     // Drives of protocol 3.x leave the type out where they do not know the request.
@@ -295,6 +376,15 @@ fn read_answer(request: MessageType, command: Command, value: FrameValue) -> Res
             Err(unusable(AnswerProblem::ValueTooLong(length as usize)))
         }
     }
+}
+
+/// Which of the requests before the end of a batch the drive holds to blame.
+fn failed_operation(sent: Sent, body: &Option<Box<Body>>) -> Option<usize> {
+    let Kind::Batch { first } = sent.kind else {
+        return None;
+    };
+    let failed = body.as_ref()?.batch.as_ref()?.failed_sequence?;
+    usize::try_from(failed.checked_sub(first)?).ok()
 }
 
 fn status_text(command: &Command) -> String {

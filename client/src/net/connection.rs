@@ -8,8 +8,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use kinetic_proto::MessageType;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::sync::{TryAcquireError, oneshot};
@@ -37,6 +39,7 @@ struct Handle {
     channel: Channel,
     timeout: Duration,
     budget: u32,
+    batches: AtomicU32,
 }
 
 /// What a connection runs over.
@@ -133,6 +136,7 @@ impl Connection {
             channel,
             timeout: config.request_timeout,
             budget,
+            batches: AtomicU32::new(0),
         };
         Ok(Self {
             handle: Arc::new(handle),
@@ -145,6 +149,19 @@ impl Connection {
 
     pub(crate) fn channel(&self) -> Channel {
         self.handle.channel
+    }
+
+    /// Refuses to send a secret where everybody could read it.
+    pub(crate) fn require_tls(&self, request: MessageType) -> Result<(), Error> {
+        match self.channel() {
+            Channel::Plain => Err(Error::NeedsTls(request)),
+            Channel::Tls(_) | Channel::Given => Ok(()),
+        }
+    }
+
+    /// A number for a batch that no other open batch of this connection has.
+    pub(super) fn batch_id(&self) -> u32 {
+        self.handle.batches.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Why the connection is over, if it is.
@@ -206,12 +223,8 @@ impl Handle {
         timeout: Duration,
     ) -> Result<u32, Error> {
         let budget = &self.shared.budget;
-        let key_value = request
-            .body
-            .as_ref()
-            .and_then(|body| body.key_value.as_ref());
-        let key = key_value.and_then(|key_value| key_value.key.as_ref());
-        let bytes = request.value.len() + key.map_or(0, bytes::Bytes::len) + REQUEST_OVERHEAD;
+        let weigh = |request: &Request| request.bytes() + REQUEST_OVERHEAD;
+        let bytes = weigh(request) + request.ahead().iter().map(weigh).sum::<usize>();
         let cost = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.budget);
         let over = || Error::from(self.shared.reason().unwrap_or(Disconnected::Closed));
         let share = match budget.try_acquire_many(cost) {

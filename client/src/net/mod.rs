@@ -6,7 +6,8 @@
 //! Not here: what the bytes mean ([`crate::core`]).
 //!
 //! In layer order: `tls` (the handshake), `shared` (between handles and the task), `driver` (the
-//! task), `connection` (the handle, and how a connection is made).
+//! task), `connection` (the handle, and how a connection is made), `batch` (a conversation of
+//! several requests).
 
 mod tls;
 
@@ -16,4 +17,7 @@ mod driver;
 
 mod connection;
 
+mod batch;
+
+pub(crate) use batch::{Opening, Whole};
 pub(crate) use connection::{Channel, Connection};

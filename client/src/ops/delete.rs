@@ -54,11 +54,17 @@ impl Delete {
         self
     }
 
+    pub(super) fn into_request(mut self) -> Request {
+        self.key_value.synchronization = Some(self.durability.to_wire());
+        Request::of_key(MessageType::DELETE, self.key_value)
+    }
+
     async fn run(self) -> Result<(), Error> {
-        let mut key_value = self.key_value;
-        key_value.synchronization = Some(self.durability.to_wire());
-        let request = Request::of_key(MessageType::DELETE, key_value);
-        self.connection.call(request, self.timeout).await.map(drop)
+        let (connection, timeout) = (self.connection.clone(), self.timeout);
+        connection
+            .call(self.into_request(), timeout)
+            .await
+            .map(drop)
     }
 }
 

@@ -5,7 +5,7 @@
 //! requests travel.
 //!
 //! In layer order: `entry` (keys' metadata), `answer` (how builders become futures), then the
-//! operations.
+//! operations, and `batch`, which is made of some of them.
 
 mod entry;
 
@@ -15,16 +15,25 @@ mod delete;
 mod get;
 mod log;
 mod neighbour;
+mod pin;
 mod plain;
 mod put;
 mod range;
+mod security;
+mod setup;
+
+mod batch;
 
 pub use answer::Answer;
+pub use batch::{Batch, BatchError, BatchOperation};
 pub use delete::Delete;
 pub use entry::{Algorithm, Durability, Entry, Metadata};
 pub use get::{Get, GetMetadata, GetVersion};
 pub use log::{GetLog, Log, LogType};
 pub use neighbour::Neighbour;
+pub use pin::PinOperation;
 pub use plain::Plain;
 pub use put::Put;
 pub use range::{Keys, Range};
+pub use security::{Acl, Permission, PinKind, Priority, Scope, SetAcls, SetPin};
+pub use setup::Setup;

@@ -75,12 +75,19 @@ impl Put {
         self
     }
 
-    async fn run(self) -> Result<(), Error> {
-        let mut key_value = self.key_value;
-        key_value.synchronization = Some(self.durability.to_wire());
-        let mut request = Request::of_key(MessageType::PUT, key_value);
+    pub(super) fn into_request(mut self) -> Request {
+        self.key_value.synchronization = Some(self.durability.to_wire());
+        let mut request = Request::of_key(MessageType::PUT, self.key_value);
         request.value = self.value;
-        self.connection.call(request, self.timeout).await.map(drop)
+        request
+    }
+
+    async fn run(self) -> Result<(), Error> {
+        let (connection, timeout) = (self.connection.clone(), self.timeout);
+        connection
+            .call(self.into_request(), timeout)
+            .await
+            .map(drop)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use kinetic_client::core::{Event, Hello, Outgoing, Request, Session, Signer};
 use kinetic_client::{SigningKey, StatusCode};
 use kinetic_proto::{Frame, FrameDecoder, MessageType, Received};
@@ -28,11 +28,8 @@ fn outcome(request: &Received, response: Frame) -> Event<()> {
         max_value_size: None,
         first_sequence: header.sequence.unwrap_or_default(),
     });
-    let ours = Request {
-        message_type: MessageType(header.message_type.unwrap()),
-        body: request.command.body.clone(),
-        value: Bytes::new(),
-    };
+    let mut ours = Request::new(MessageType(header.message_type.unwrap()));
+    ours.body = request.command.body.clone();
     session.submit(ours, Duration::MAX, ());
     assert!(
         session

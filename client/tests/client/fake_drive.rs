@@ -2,9 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use kinetic_client::{Client, Config, SigningKey, StatusCode, schema};
-use kinetic_proto::{FrameDecoder, Limits, Received, Seal, message};
+use kinetic_proto::{FrameDecoder, Limits, MessageView, Received, Seal, message};
 use schema::Command;
 use schema::command::{Body, GetLog, Header, KeyValue, Status, get_log};
+use schema::message::AuthType;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
 /// Bytes on their way in each direction.
@@ -13,6 +14,8 @@ const STREAM_BYTES: usize = 64 << 10;
 /// A request as it arrived.
 pub(crate) struct Asked {
     pub(crate) command: Command,
+    /// The PIN, where it is not signed.
+    pub(crate) pin: Option<Bytes>,
     pub(crate) value: Bytes,
 }
 
@@ -109,9 +112,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeDrive<S> {
         loop {
             if let Some(frame) = self.decoder.decode(&mut self.buffer).unwrap() {
                 let received = Received::decode(&frame.message).unwrap();
-                received.verify(&SigningKey::new(b"asdfasdf")).unwrap();
+                let view = MessageView::parse(&frame.message).unwrap();
+                let pin = view.pin_auth.and_then(|auth| auth.pin);
+                let pin = pin.map(Bytes::copy_from_slice);
+                if pin.is_none() {
+                    received.verify(&SigningKey::new(b"asdfasdf")).unwrap();
+                } else {
+                    assert_eq!(received.auth_type, Some(AuthType::Pinauth.into()));
+                    assert_eq!(received.hmac, None);
+                }
                 return Some(Asked {
                     command: received.command,
+                    pin,
                     value: frame.value.whole().unwrap(),
                 });
             }
@@ -155,10 +167,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FakeDrive<S> {
             status: Some(status),
         };
         let key = self.key.clone();
-        let seal = Seal::Signed {
+        let signed = Seal::Signed {
             identity: 1,
             key: &key,
         };
+        let seal = asked.pin.as_ref().map_or(signed, |_| Seal::PinResponse);
         self.send(seal, &command, value).await;
     }
 

@@ -10,6 +10,8 @@ mod endings;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod ops;
+#[cfg(test)]
 mod pipelining;
 #[cfg(test)]
 mod ranges;

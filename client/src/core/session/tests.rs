@@ -240,3 +240,26 @@ fn an_unsolicited_status_ends_the_connection_with_its_text() {
     let expected = "the drive closed the connection with SHUTDOWN: until tomorrow";
     assert_eq!(reason.to_string(), expected);
 }
+
+#[test]
+fn what_goes_ahead_is_sent_whole_or_not_at_all() {
+    let (mut session, mut out) = (session(), Outgoing::default());
+    let mut huge = noop();
+    huge.value = Bytes::from(vec![0; (1 << 20) + 1]);
+    let mut refused = Request::new(MessageType::END_BATCH);
+    refused.special = Some(Box::new(Special::Behind(vec![noop(), huge, noop()])));
+    session.submit(refused, seconds(9), "refused");
+    let mut taken = Request::new(MessageType::END_BATCH);
+    taken.special = Some(Box::new(Special::Behind(vec![noop(), noop()])));
+    session.submit(taken, seconds(9), "taken");
+    let unsent = session.transmit(&mut out, |_| true);
+    assert!(matches!(
+        &unsent[..],
+        [("refused", Some(Error::TooLarge { part: "value", .. }))]
+    ));
+    let sequences: Vec<_> = sent(&mut session, &mut out)
+        .iter()
+        .map(|request| request.command.header.unwrap().sequence.unwrap())
+        .collect();
+    assert_eq!(sequences, [7, 8, 9]);
+}

@@ -1,0 +1,5 @@
+//! The requests of locks, identities and batches, as a drive sees them.
+
+mod batches;
+mod locks;
+mod security;
