@@ -6,9 +6,12 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use kinetic_server::certificate::{Certificate, CertificateError};
+use kinetic_server::config::{BadTlsListen, TlsListen};
 use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize};
 use kinetic_server::{Config, FactoryKeyReach};
 use serde::Deserialize;
@@ -25,6 +28,15 @@ pub(crate) struct Args {
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8123]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Address and port for TLS, or `off` [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    tls_listen: Option<TlsListen>,
+    /// Certificate for TLS in a PEM file, instead of the drive's own
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key in a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// TOML file with any of these settings, by the same names; flags win
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -53,6 +65,9 @@ pub(crate) struct Args {
 struct File {
     size: Option<String>,
     listen: Option<SocketAddr>,
+    tls_listen: Option<String>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     ready_json: Option<bool>,
     insecure_factory: Option<bool>,
     factory_key: Option<String>,
@@ -100,6 +115,15 @@ pub(crate) enum SettingsError {
     /// The size in the file is none.
     #[error("the configuration's size: {0}")]
     Size(#[from] BadSize),
+    /// The TLS address in the file is none.
+    #[error("the configuration's tls-listen: {0}")]
+    TlsListen(#[from] BadTlsListen),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// One file of two.
+    #[error("tls-cert and tls-key belong together: one of them is missing")]
+    HalfACertificate,
 }
 
 impl Args {
@@ -118,6 +142,22 @@ impl Args {
         if let Some(listen) = self.listen.or(file.listen) {
             config.listen = listen;
         }
+        config.tls_listen = match (self.tls_listen, file.tls_listen) {
+            (Some(listen), _) => listen,
+            (None, Some(text)) => text.parse()?,
+            (None, None) => config.tls_listen,
+        };
+        let files = (
+            self.tls_cert.or(file.tls_cert),
+            self.tls_key.or(file.tls_key),
+        );
+        config.certificate = match files {
+            (Some(certificate), Some(key)) => {
+                Some(Arc::new(Certificate::of_files(&certificate, &key)?))
+            }
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(SettingsError::HalfACertificate),
+        };
         if let Some(key) = self.factory_key.or(file.factory_key) {
             config.factory_key = key.into_bytes();
         }

@@ -4,14 +4,48 @@
 //! a file are those of the flags.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kinetic_proto::limits::MAX_CONNECTIONS;
 
+use crate::certificate::Certificate;
 use crate::limits::{DISK_READ_THREADS, DRAIN_SECONDS, WRITE_STALL_SECONDS};
 
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8123";
+
+/// Where a server listens for TLS unless told otherwise.
+pub const DEFAULT_TLS_LISTEN: &str = "127.0.0.1:8443";
+
+/// Whether there is a TLS port, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsListen {
+    /// There is none, and nothing that demands TLS can be done.
+    Off,
+    /// At this address; port 0 takes a free one.
+    At(SocketAddr),
+}
+
+/// A text that is neither `off` nor an address with a port.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither `off` nor an address with a port, such as {DEFAULT_TLS_LISTEN}")]
+pub struct BadTlsListen(String);
+
+impl FromStr for TlsListen {
+    type Err = BadTlsListen;
+
+    fn from_str(text: &str) -> Result<Self, BadTlsListen> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => match text.parse() {
+                Ok(address) => Ok(Self::At(address)),
+                Err(_why) => Err(BadTlsListen(text.to_owned())),
+            },
+        }
+    }
+}
 
 /// From where a drive may be used with the key that everybody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +62,10 @@ pub enum FactoryKeyReach {
 pub struct Config {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where it listens for TLS, if at all.
+    pub tls_listen: TlsListen,
+    /// The certificate to show there; where none is given, the drive's own.
+    pub certificate: Option<Arc<Certificate>>,
     /// The key of the factory identity.
     pub factory_key: Vec<u8>,
     /// Whether the key that everybody knows may be used from other machines.
@@ -46,6 +84,7 @@ impl std::fmt::Debug for Config {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Config")
             .field("listen", &self.listen)
+            .field("tls_listen", &self.tls_listen)
             .field("max_connections", &self.max_connections)
             .finish_non_exhaustive()
     }
@@ -55,6 +94,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8123)),
+            tls_listen: TlsListen::At(SocketAddr::from(([127, 0, 0, 1], 8443))),
+            certificate: None,
             factory_key: crate::auth::FACTORY_KEY.to_vec(),
             factory_key_reach: FactoryKeyReach::ThisMachine,
             max_connections: MAX_CONNECTIONS,
@@ -72,11 +113,12 @@ impl Config {
         self.factory_key == crate::auth::FACTORY_KEY
     }
 
-    /// The defaults on a free port of this machine, for tests and simulations.
+    /// The defaults on free ports of this machine, for tests and simulations.
     #[must_use]
     pub fn local() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls_listen: TlsListen::At(SocketAddr::from(([127, 0, 0, 1], 0))),
             ..Self::default()
         }
     }

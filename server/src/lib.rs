@@ -1,9 +1,9 @@
 //! The Kinetic drive as a server: `net > session > ops > auth > device`.
 //!
 //! In layer order, each file importing only what stands above it here: [`limits`], [`entropy`],
-//! [`device`] (the drive as operations see it), [`auth`] (who may do what), [`config`], [`image`]
-//! (finding or creating the disk), [`ops`] (one operation, one file), [`session`] (a conversation
-//! without sockets and clocks), [`net`] (sockets, tasks, threads).
+//! [`device`] (the drive as operations see it), [`auth`] (who may do what), [`certificate`] (for
+//! TLS), [`config`], [`image`] (finding or creating the disk), [`ops`] (one operation, one file),
+//! [`session`] (a conversation without sockets and clocks), [`net`] (sockets, tasks, threads).
 
 pub mod limits;
 
@@ -15,6 +15,8 @@ pub mod auth;
 
 #[cfg(test)]
 mod ram_drive;
+
+pub mod certificate;
 
 pub mod config;
 

@@ -49,6 +49,9 @@ pub const DISK_READ_THREADS: usize = 8;
 /// Reads that may wait for one of those threads.
 pub const DISK_READ_QUEUE: usize = 1024;
 
+/// Seconds that a TLS handshake may take.
+pub const HANDSHAKE_SECONDS: u64 = 10;
+
 /// Requests that a connection executes before it looks at its socket again.
 pub const TURN_REQUESTS: usize = 256;
 

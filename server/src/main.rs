@@ -100,7 +100,7 @@ async fn serve(medium: Medium, settings: &Settings) -> Result<Arc<Drive>, RunErr
     let server = Server::start(medium, settings.config.clone()).await?;
     let serial = &server.drive().device.names.serial_number;
     tracing::info!(plain = %server.plain_addr(), serial, "serving");
-    greet(settings, server.plain_addr());
+    greet(settings, &server);
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping; a second signal stops at once");
     tokio::spawn(async move {
@@ -114,10 +114,17 @@ async fn serve(medium: Medium, settings: &Settings) -> Result<Arc<Drive>, RunErr
 }
 
 /// Says on stdout where the drive is. Nobody need be listening.
-fn greet(settings: &Settings, plain: SocketAddr) {
+fn greet(settings: &Settings, server: &Server) {
+    let plain = server.plain_addr();
     let mut out = io::stdout().lock();
     let _ = match settings.greeting {
-        Greeting::Json => writeln!(out, "{}", serde_json::json!({ "plain": plain })),
+        Greeting::Json => {
+            let ready = match server.tls_addr() {
+                Some(tls) => serde_json::json!({ "plain": plain, "tls": tls }),
+                None => serde_json::json!({ "plain": plain }),
+            };
+            writeln!(out, "{ready}")
+        }
         Greeting::Text => {
             let image = settings.image.display();
             let drive = reachable(plain);

@@ -41,6 +41,8 @@ impl Drive {
             "256MiB",
             "--listen",
             "127.0.0.1:0",
+            "--tls-listen",
+            "127.0.0.1:0",
             "--ready-json",
         ];
         let mut child = kineticd(&arguments)

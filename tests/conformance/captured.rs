@@ -143,7 +143,7 @@ fn names_device_log(command: &[u8]) -> bool {
 fn check(fresh: &Fresh, request: &Captured) {
     let place = &request.place;
     let (kind, expected) = expected(request);
-    let begun = RawConnection::connect_and_greet(fresh.drive.plain());
+    let begun = RawConnection::connect_and_greet(fresh.door());
     let (mut connection, hello) = begun.expect("a hello");
     connection.send(&request.bytes).expect("it is sent");
     let reply = Reply::of(&connection.read_frame().expect("an answer"));

@@ -24,7 +24,7 @@ fn it_comes_within_a_tenth_of_a_second_before_any_byte_of_the_client() {
     let quickest = (0..5)
         .map(|_| {
             let start = Instant::now();
-            RawConnection::connect_and_greet(fresh.drive.plain()).expect("a hello");
+            RawConnection::connect_and_greet(fresh.door()).expect("a hello");
             start.elapsed()
         })
         .min();
@@ -34,7 +34,7 @@ fn it_comes_within_a_tenth_of_a_second_before_any_byte_of_the_client() {
 #[test]
 fn it_is_an_unsolicited_success_with_connection_id_and_cluster_version_and_nothing_else() {
     let fresh = Fresh::drive();
-    let (_, frame) = RawConnection::connect_and_greet(fresh.drive.plain()).expect("a hello");
+    let (_, frame) = RawConnection::connect_and_greet(fresh.door()).expect("a hello");
     let hello = frame.received();
     assert_eq!(hello.auth_type, Some(AuthType::Unsolicitedstatus.into()));
     assert_eq!((hello.identity, &hello.hmac), (None, &None));
@@ -62,7 +62,8 @@ fn it_has_the_whole_configuration_and_all_limits_that_exist() {
     let configuration = log.configuration.as_ref().expect("a configuration");
     let port = u32::from(fresh.drive.plain().port());
     assert_eq!(configuration.port, Some(port));
-    assert_eq!(configuration.tls_port, None);
+    let tls_port = u32::from(fresh.drive.tls().port());
+    assert_eq!(configuration.tls_port, Some(tls_port));
 
     let limits = log.limits.expect("limits");
     assert_eq!(limits.max_key_size, Some(4096));

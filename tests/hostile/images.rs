@@ -152,7 +152,8 @@ fn unprivileged(folder: &Path, image: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .arg(image)
-        .args(["--listen", "127.0.0.1:0", "--ready-json"]);
+        .args(["--listen", "127.0.0.1:0", "--tls-listen", "off"])
+        .arg("--ready-json");
     command.uid(NOBODY).gid(NOBODY).current_dir("/");
     command
 }

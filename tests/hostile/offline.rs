@@ -119,7 +119,8 @@ pub(crate) fn kineticd(image: &Path) -> Command {
     let mut command = Command::new(Program::Drive.path().expect("the drive's program"));
     command
         .arg(image)
-        .args(["--listen", "127.0.0.1:0", "--ready-json"]);
+        .args(["--listen", "127.0.0.1:0", "--tls-listen", "off"])
+        .arg("--ready-json");
     command
 }
 

@@ -5,14 +5,13 @@
 //! anything else panics, whatever the test is about. Not here: what goes wrong (`raw`).
 
 use std::io;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use kinetic_proto::schema::Command;
 use kinetic_proto::schema::command::{Body, Header, KeyValue, Range};
 use kinetic_proto::{MessageType, Received, SigningKey, StatusCode};
 
-use crate::raw::{Answer, FACTORY_IDENTITY, FACTORY_KEY, RawConnection, RawFrame, request};
+use crate::raw::{Answer, Door, FACTORY_IDENTITY, FACTORY_KEY, RawConnection, RawFrame, request};
 
 /// The factory identity on one connection.
 #[derive(Debug)]
@@ -106,7 +105,7 @@ impl Conversation {
     ///
     /// # Errors
     /// What the host reports.
-    pub fn begin(drive: SocketAddr) -> io::Result<Self> {
+    pub fn begin(drive: impl Into<Door>) -> io::Result<Self> {
         let (connection, hello) = RawConnection::connect_and_greet(drive)?;
         let hello = hello.received();
         let header = hello.command.header.unwrap_or_default();

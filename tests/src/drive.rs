@@ -39,6 +39,7 @@ pub enum DriveError {
 pub struct Drive {
     process: Process,
     plain: SocketAddr,
+    tls: Option<SocketAddr>,
     ready: serde_json::Value,
 }
 
@@ -48,18 +49,22 @@ impl Drive {
         let mut command = Command::new(Program::Drive.path()?);
         command
             .arg(image)
-            .args(["--listen", "127.0.0.1:0", "--ready-json"])
+            .args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"])
+            .arg("--ready-json")
             .args(arguments);
         let mut process = Process::start(&mut command)?;
         let line = process.next_line(READY_DEADLINE)?;
         let ready: Option<serde_json::Value> = serde_json::from_str(&line).ok();
-        let plain = ready
-            .as_ref()
-            .and_then(|ready| ready.get("plain")?.as_str()?.parse::<SocketAddr>().ok());
+        let address = |name: &str| {
+            let text = ready.as_ref()?.get(name)?.as_str()?;
+            text.parse::<SocketAddr>().ok()
+        };
+        let (plain, tls) = (address("plain"), address("tls"));
         match (ready, plain) {
             (Some(ready), Some(plain)) => Ok(Self {
                 process,
                 plain,
+                tls,
                 ready,
             }),
             _ => Err(DriveError::Ready { line }),
@@ -69,6 +74,14 @@ impl Drive {
     /// Where its plain port listens.
     pub fn plain(&self) -> SocketAddr {
         self.plain
+    }
+
+    /// Where its TLS port listens.
+    ///
+    /// # Panics
+    /// If the ready line named none.
+    pub fn tls(&self) -> SocketAddr {
+        self.tls.expect("a TLS address in the ready line")
     }
 
     /// Everything its ready line said.

@@ -5,6 +5,7 @@
 //! - [`process`]: a child process whose lines can be awaited, and which never outlives its owner
 //! - [`program`]: the workspace's own binaries, built when they are needed
 //! - [`drive`]: a running `kineticd`
+//! - [`tls`]: handshakes for raw connections
 //! - [`raw`]: a connection that sends any bytes and reads whole frames
 //! - [`conversation`]: requests in order, and answers that are what every answer must be
 
@@ -13,6 +14,8 @@ pub mod process;
 pub mod program;
 
 pub mod drive;
+
+pub mod tls;
 
 pub mod raw;
 

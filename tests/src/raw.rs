@@ -12,6 +12,8 @@ use kinetic_proto::schema;
 use kinetic_proto::{Received, SigningKey};
 use prost::Message as _;
 
+use crate::tls::{self, TlsStream, Version};
+
 /// Longer than any answer takes on a loaded machine.
 const READ_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -52,24 +54,69 @@ pub enum Answer {
     Closed,
 }
 
-/// A plain connection.
+/// Where a drive listens, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// For the plain protocol.
+    Plain(SocketAddr),
+    /// For TLS.
+    Tls(SocketAddr, Version),
+}
+
+impl Door {
+    /// Where.
+    #[must_use]
+    pub fn address(self) -> SocketAddr {
+        match self {
+            Self::Plain(address) | Self::Tls(address, _) => address,
+        }
+    }
+}
+
+impl From<SocketAddr> for Door {
+    fn from(address: SocketAddr) -> Self {
+        Self::Plain(address)
+    }
+}
+
+/// A connection through either door.
 #[derive(Debug)]
 pub struct RawConnection {
-    stream: TcpStream,
+    stream: Stream,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(into),
+            Self::Tls(stream) => stream.read(into),
+        }
+    }
 }
 
 impl RawConnection {
     /// Connects, and sends nothing.
-    pub fn connect(drive: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&drive, READ_DEADLINE)?;
+    pub fn connect(drive: impl Into<Door>) -> io::Result<Self> {
+        let door = drive.into();
+        let stream = TcpStream::connect_timeout(&door.address(), READ_DEADLINE)?;
         stream.set_read_timeout(Some(READ_DEADLINE))?;
         stream.set_write_timeout(Some(READ_DEADLINE))?;
         stream.set_nodelay(true)?;
+        let stream = match door {
+            Door::Plain(_) => Stream::Plain(stream),
+            Door::Tls(_, version) => Stream::Tls(Box::new(tls::connect(stream, version)?)),
+        };
         Ok(Self { stream })
     }
 
     /// Connects and takes the hello off the line.
-    pub fn connect_and_greet(drive: SocketAddr) -> io::Result<(Self, RawFrame)> {
+    pub fn connect_and_greet(drive: impl Into<Door>) -> io::Result<(Self, RawFrame)> {
         let mut connection = Self::connect(drive)?;
         let hello = connection.read_frame()?;
         Ok((connection, hello))
@@ -77,12 +124,25 @@ impl RawConnection {
 
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => {
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
     }
 
     /// Says that nothing more will be sent.
     pub fn finish_sending(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush()?;
+                stream.sock.shutdown(Shutdown::Write)
+            }
+        }
     }
 
     /// Reads one frame, or sees the connection close before its first byte.

@@ -235,7 +235,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
 
     fn send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let Connection {
-            stream, executor, ..
+            stream,
+            executor,
+            write_stall,
+            ..
         } = &mut self.connection;
         while !executor.outbox.is_empty() {
             match executor.outbox.poll_write(stream, context) {
@@ -244,10 +247,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                     self.stall = None;
                 }
                 Poll::Pending => {
-                    let limit = self.connection.write_stall;
+                    let limit = *write_stall;
                     self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
                     break;
                 }
+            }
+        }
+        if executor.outbox.is_empty() {
+            // A stream that buffers, as TLS does, is asked to let go.
+            if let Poll::Ready(flushed) = Pin::new(stream).poll_flush(context) {
+                flushed?;
             }
         }
         Ok(())

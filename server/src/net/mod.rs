@@ -2,7 +2,7 @@
 //!
 //! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`readers`] (threads for
 //! reads of the disk), [`registry`] (all connections), [`executor`] (doing what the session says),
-//! [`connection`] (the loop), [`host`] (load and addresses of the host), [`server`].
+//! [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the host), [`server`].
 
 mod clock;
 
@@ -15,6 +15,8 @@ mod registry;
 mod executor;
 
 mod connection;
+
+mod tls;
 
 mod host;
 

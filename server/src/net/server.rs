@@ -4,10 +4,12 @@
 //! stopped server has answered what had arrived, or given up on it after the drain time, and has
 //! ended its threads. Stopping the medium is up to whoever opened it.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use super::clock::{Clock, epoch_ms};
 use super::connection::Connection;
@@ -25,8 +28,10 @@ use super::executor::Executor;
 use super::host::Sampler;
 use super::readers::Readers;
 use super::registry::Registry;
+use super::tls;
 use crate::auth::{Channel, Identity, IdentityTable};
-use crate::config::{Config, FactoryKeyReach};
+use crate::certificate::{Certificate, CertificateError};
+use crate::config::{Config, FactoryKeyReach, TlsListen};
 use crate::device::{Device, Medium, Ports};
 use crate::limits::{ACCEPT_PAUSE_MS, LINGER_MS};
 use crate::session::unsolicited::Farewell;
@@ -50,6 +55,12 @@ pub enum StartError {
          the port owns the drive with --insecure-factory"
     )]
     FactoryKeyExposed(SocketAddr),
+    /// There is no certificate for the TLS port.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The certificate is of no use.
+    #[error("TLS cannot be served with this certificate and key: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
     /// A thread could not be started.
     #[error("a thread cannot be started: {0}")]
     Thread(io::Error),
@@ -58,7 +69,8 @@ pub enum StartError {
 fn advice(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "; another program has port {}: stop it, or take another port with --listen",
+            "; another program has port {}: stop it, or take another port with --listen or \
+             --tls-listen",
             address.port()
         ),
         io::ErrorKind::AddrNotAvailable => {
@@ -75,6 +87,7 @@ fn advice(error: &io::Error, address: SocketAddr) -> String {
 #[derive(Debug)]
 pub struct Server {
     plain: SocketAddr,
+    tls: Option<SocketAddr>,
     drive: Arc<Drive>,
     stop: oneshot::Sender<()>,
     accepting: tokio::task::JoinHandle<()>,
@@ -95,20 +108,16 @@ struct Hall {
 impl Server {
     /// Listens and serves the drive on this medium until it is stopped. Needs a tokio runtime.
     pub async fn start(medium: Medium, config: Config) -> Result<Self, StartError> {
-        let address = config.listen;
-        if config.has_factory_key() {
-            let reach = config.factory_key_reach;
-            if !address.ip().is_loopback() && reach == FactoryKeyReach::ThisMachine {
-                return Err(StartError::FactoryKeyExposed(address));
-            }
-            tracing::warn!("identity 1 has the factory key, which everybody knows");
-        }
-        let refused = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let plain = listener.local_addr().map_err(refused)?;
+        refuse_exposure(&config)?;
+        let (listener, plain) = listen(config.listen).await?;
+        let tls = match config.tls_listen {
+            TlsListen::Off => None,
+            TlsListen::At(address) => Some(listen(address).await?),
+        };
+        let (tls_listener, tls) = tls.unzip();
         let ports = Ports {
             plain: Some(plain.port()),
-            tls: None,
+            tls: tls.map(|address| address.port()),
         };
         let limits = Limits {
             max_connections: Some(config.max_connections),
@@ -119,6 +128,11 @@ impl Server {
             identities: IdentityTable::new([Identity::factory(&config.factory_key)]),
         });
         drive.device.messages.note(&format!("listening on {plain}"));
+        let mut doors = vec![(listener, Door::Plain)];
+        if let Some((listener, address)) = tls_listener.zip(tls) {
+            let acceptor = tls_door(&drive, &config, address)?;
+            doors.push((listener, Door::Tls(acceptor)));
+        }
         let sampler = Sampler::start(&drive).map_err(StartError::Thread)?;
         let (readers, threads) =
             Readers::start(&drive, config.read_threads).map_err(StartError::Thread)?;
@@ -131,9 +145,10 @@ impl Server {
             next_id: AtomicI64::new(epoch_ms()),
         });
         let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(listener, hall, stopped));
+        let accepting = tokio::spawn(accept(doors, hall, stopped));
         Ok(Self {
             plain,
+            tls,
             drive,
             stop,
             accepting,
@@ -146,6 +161,12 @@ impl Server {
     #[must_use]
     pub fn plain_addr(&self) -> SocketAddr {
         self.plain
+    }
+
+    /// Where the TLS listener listens, with its real port; `None` without one.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls
     }
 
     /// The drive that it serves.
@@ -173,15 +194,75 @@ impl Server {
     }
 }
 
+/// Refuses to let other machines use a key that everybody knows, unless that was asked for.
+fn refuse_exposure(config: &Config) -> Result<(), StartError> {
+    if !config.has_factory_key() {
+        return Ok(());
+    }
+    let tls = match config.tls_listen {
+        TlsListen::Off => None,
+        TlsListen::At(address) => Some(address),
+    };
+    let exposed = std::iter::once(config.listen)
+        .chain(tls)
+        .find(|address| !address.ip().is_loopback());
+    match exposed {
+        Some(address) if config.factory_key_reach == FactoryKeyReach::ThisMachine => {
+            Err(StartError::FactoryKeyExposed(address))
+        }
+        _ => {
+            tracing::warn!("identity 1 has the factory key, which everybody knows");
+            Ok(())
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+/// What connections come in by.
+enum Door {
+    Plain,
+    Tls(TlsAcceptor),
+}
+
+/// The TLS door, with the certificate that was given or one of the drive's own.
+fn tls_door(drive: &Drive, config: &Config, at: SocketAddr) -> Result<TlsAcceptor, StartError> {
+    let certificate = match &config.certificate {
+        Some(given) => Arc::clone(given),
+        None => {
+            let name = format!("kineticd {}", drive.device.names.serial_number);
+            let mut reached_by = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+            if !at.ip().is_unspecified() && !at.ip().is_loopback() {
+                reached_by.push(at.ip().to_string());
+            }
+            Arc::new(Certificate::of_drive(&name, reached_by)?)
+        }
+    };
+    let fingerprint = certificate.fingerprint();
+    tracing::info!(tls = %at, %fingerprint, "serving TLS");
+    let note = format!("listening on {at} for TLS, certificate SHA-256 {fingerprint}");
+    drive.device.messages.note(&note);
+    Ok(tls::acceptor(&certificate)?)
+}
+
 /// Lets connections in until told to stop, then sees them out.
-async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(
+    doors: Vec<(TcpListener, Door)>,
+    hall: Arc<Hall>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             Some(ended) = connections.join_next() => log_panic(ended),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => admit(&hall, &mut connections, stream, peer),
+            (accepted, door) = next(&doors) => match accepted {
+                Ok((stream, peer)) => admit(&hall, &mut connections, (stream, peer), door),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
@@ -189,7 +270,7 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stopped: oneshot::Re
             },
         }
     }
-    drop(listener);
+    drop(doors);
     hall.registry.stop();
     let drained = timeout(hall.config.drain, async {
         while let Some(ended) = connections.join_next().await {
@@ -205,24 +286,49 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stopped: oneshot::Re
     }
 }
 
+/// The next connection at any door.
+async fn next(doors: &[(TcpListener, Door)]) -> (io::Result<(TcpStream, SocketAddr)>, &Door) {
+    poll_fn(|context| {
+        let ready = doors
+            .iter()
+            .find_map(|(listener, door)| match listener.poll_accept(context) {
+                Poll::Ready(accepted) => Some((accepted, door)),
+                Poll::Pending => None,
+            });
+        ready.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+}
+
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a connection ended by a fault of the drive");
     }
 }
 
-fn admit(hall: &Arc<Hall>, connections: &mut JoinSet<()>, stream: TcpStream, peer: SocketAddr) {
+fn admit(
+    hall: &Arc<Hall>,
+    connections: &mut JoinSet<()>,
+    (stream, peer): (TcpStream, SocketAddr),
+    door: &Door,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "no TCP_NODELAY");
     }
     let limit = hall.config.max_connections;
     if hall.registry.len() >= limit as usize {
         tracing::warn!(%peer, limit, "refused: too many connections");
-        connections.spawn(refuse(stream, Farewell::TooManyConnections(limit)));
+        if let Door::Plain = door {
+            connections.spawn(refuse(stream, Farewell::TooManyConnections(limit)));
+        }
         return;
     }
     let id = hall.next_id.fetch_add(1, Ordering::Relaxed);
-    let session = Session::new(id, Channel::Plain);
+    let channel = match door {
+        Door::Plain => Channel::Plain,
+        Door::Tls(_) => Channel::Tls,
+    };
+    let session = Session::new(id, channel);
     let (drive, readers) = (Arc::clone(&hall.drive), hall.readers.clone());
     let executor = Executor::new(drive, readers, hall.clock, session);
     let entry = hall.registry.enter(id, executor.inbox());
@@ -234,7 +340,30 @@ fn admit(hall: &Arc<Hall>, connections: &mut JoinSet<()>, stream: TcpStream, pee
         clock: hall.clock,
         write_stall: hall.config.write_stall,
     };
-    connections.spawn(connection.serve());
+    match door {
+        Door::Plain => connections.spawn(connection.serve()),
+        Door::Tls(acceptor) => connections.spawn(serve_tls(acceptor.clone(), connection)),
+    };
+}
+
+/// Shakes hands, then serves.
+async fn serve_tls(acceptor: TlsAcceptor, connection: Connection<TcpStream>) {
+    let peer = connection.peer;
+    let inbox = Arc::clone(connection.executor.inbox());
+    match tls::shake_hands(acceptor, connection.stream, &inbox).await {
+        Ok(stream) => {
+            let connection = Connection {
+                stream,
+                peer,
+                executor: connection.executor,
+                entry: connection.entry,
+                clock: connection.clock,
+                write_stall: connection.write_stall,
+            };
+            connection.serve().await;
+        }
+        Err(error) => tracing::warn!(%peer, %error, "closed before it was a connection"),
+    }
 }
 
 /// Tells a peer why it is not let in.

@@ -1,0 +1,39 @@
+//! A drive of a test's own, and the door by which its tests come in.
+
+use kinetic_tests::conversation::Conversation;
+use kinetic_tests::drive::Drive;
+use kinetic_tests::raw::Door;
+use kinetic_tests::tls::Version;
+use tempfile::TempDir;
+
+use crate::{CHANNEL, Channel};
+
+/// A new drive that serves, gone with this value.
+pub(crate) struct Fresh {
+    pub(crate) drive: Drive,
+    _folder: TempDir,
+}
+
+impl Fresh {
+    pub(crate) fn drive() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the image");
+        let image = folder.path().join("drive.img");
+        let drive = Drive::start(&image, &["--size", "256MiB"]).expect("a running drive");
+        Self {
+            drive,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn talk(&self) -> Conversation {
+        Conversation::begin(self.door()).expect("a hello")
+    }
+
+    /// The door that this binary tests.
+    pub(crate) fn door(&self) -> Door {
+        match CHANNEL {
+            Channel::Plain => Door::Plain(self.drive.plain()),
+            Channel::Tls => Door::Tls(self.drive.tls(), Version::Tls12),
+        }
+    }
+}

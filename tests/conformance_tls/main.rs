@@ -1,0 +1,33 @@
+//! Conformance over TLS 1.2: the tests of `conformance`, by the other door.
+
+#[path = "../conformance/fresh.rs"]
+mod fresh;
+
+#[path = "../conformance/logs.rs"]
+mod logs;
+
+#[path = "../conformance/captured.rs"]
+mod captured;
+#[path = "../conformance/headers.rs"]
+mod headers;
+#[path = "../conformance/hello.rs"]
+mod hello;
+#[path = "../conformance/pipelining.rs"]
+mod pipelining;
+#[path = "../conformance/ranges.rs"]
+mod ranges;
+#[path = "../conformance/reading.rs"]
+mod reading;
+#[path = "../conformance/writing.rs"]
+mod writing;
+
+use fresh::Fresh;
+
+/// By which door the tests of a binary come in.
+#[expect(dead_code, reason = "each of the two binaries tests one")]
+enum Channel {
+    Plain,
+    Tls,
+}
+
+const CHANNEL: Channel = Channel::Tls;
