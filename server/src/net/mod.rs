@@ -2,7 +2,8 @@
 //!
 //! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`readers`] (threads for
 //! reads of the disk), [`registry`] (all connections), [`executor`] (doing what the session says),
-//! [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the host), [`server`].
+//! [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the host),
+//! [`server`].
 
 mod clock;
 

@@ -1,7 +1,7 @@
 //! The index: what is stored under which key, newest first.
 //!
-//! In layer order: [`values`] (reading what entries refer to), [`memtable`] (mutations since the last flush), [`view`] (memtables and runs as
-//! one read sees them), [`merged`] (all of them in key order).
+//! In layer order: [`values`] (reading what entries refer to), [`memtable`] (mutations since the
+//! last flush), [`view`] (memtables and runs as one read sees them), [`merged`] (all in key order).
 //! Not here: how runs lie on the disk (`run`), and who replaces a view (`engine`, `upkeep`).
 
 pub mod values;
