@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             zone_size: None,
         },
     )?;
-    let store = Store::open(Arc::new(disk), Options::default(), [2; 32])?;
+    let store = Store::open(Arc::new(disk), Options::default(), [2; 32], None)?;
     let threads = store.start_threads()?;
     let value = Bytes::from(vec![0x5a; size]);
     let done = Arc::new(Done::default());

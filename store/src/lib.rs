@@ -5,7 +5,8 @@
 //! reads no clock and no randomness, so that a simulation can drive it from a seed.
 //!
 //! In layer order, each file importing only what stands above it here: bounds; bytes on the disk
-//! (`layout`, `run`, `log`, `manifest`); what is known in memory (`index`); the workers (`engine`,
+//! (`layout`, `run`, `log`, `manifest`) and how they are
+//! sealed (`seal`); what is known in memory (`index`); the workers (`engine`,
 //! `upkeep`); opening (`open`); the whole ([`Store`]) and its threads. `docs/FORMAT.md` has the
 //! disk format.
 
@@ -16,6 +17,8 @@ pub mod effort;
 pub mod disk;
 
 pub mod layout;
+
+pub mod seal;
 
 pub mod entry;
 
@@ -39,6 +42,8 @@ mod bells;
 
 pub mod store;
 
+pub mod secrets;
+
 pub mod threads;
 
 pub use effort::Effort;
@@ -50,12 +55,16 @@ pub use engine::queue::{SubmitError, Ticket};
 pub use engine::writer::{Need, Step};
 pub use entry::Attributes;
 pub use error::{CommitError, CommitFailure, ReadError};
+pub use open::erase::{EraseOptions, erase};
 pub use open::format::{FormatError, FormatOptions, Probe, format, probe};
 pub use open::recovery::OpenError;
-pub use open::slots::SlotsError;
+pub use open::settings::{SettingsError, read_settings, write_settings};
+pub use open::slots::{SlotsError, kdf_of};
 pub use run::Direction;
+pub use seal::{Kdf, PinKey, Protection};
 pub use store::{Health, KeyRange, Metadata, Object, Status, Store};
 pub use threads::Threads;
+pub use upkeep::rewrap::ProtectError;
 
 #[cfg(test)]
 mod tests;

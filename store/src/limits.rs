@@ -37,6 +37,13 @@ pub const SNAPSHOT_PER_ZONE: u64 = 96;
 /// Zones that a drive is cut into at least where capacity allows larger ones.
 pub const ZONES_WANTED: u64 = 1024;
 
+/// Bytes of a slot for settings where zones are at least [`MIN_ZONE`].
+pub const SETTINGS_SLOT: u64 = 3 << 19;
+/// Where the first slot for settings starts, in bytes from the start of such a disk.
+pub const SETTINGS_FIRST: u64 = 512 << 10;
+/// Where the second one starts.
+pub const SETTINGS_SECOND: u64 = 2 << 20;
+
 /// Most mutations of one commit (a batch).
 pub const MAX_COMMIT_OPERATIONS: usize = 4096;
 /// The writer stops coalescing commits into one group at this many bytes.
@@ -95,6 +102,9 @@ pub const SCAN_CHUNK: usize = 64;
 pub const RETRY_US: u64 = 500_000;
 
 const _: () = assert!(BLOCK32 as u64 == BLOCK && BLOCK_LEN as u64 == BLOCK);
+const _: () = assert!(SETTINGS_FIRST + SETTINGS_SLOT <= SETTINGS_SECOND);
+const _: () =
+    assert!(SETTINGS_SECOND + SETTINGS_SLOT <= MIN_ZONE && MIN_TEST_ZONE <= SETTINGS_FIRST);
 const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);
 const _: () =
     assert!(MAX_VALUE as u64 + (MAX_KEY + MAX_VERSION + MAX_TAG) as u64 + BLOCK < MIN_ZONE / 2);

@@ -26,8 +26,10 @@ use crate::error::ReadError;
 use crate::index::merged::MergedCursor;
 use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE};
 use crate::log::group;
-use crate::open::recovery::{self, OpenError, Recovered};
+use crate::open::recovery::{self, Given, OpenError, Recovered};
 use crate::run::Direction;
+use crate::seal::PinKey;
+use crate::upkeep::rewrap::Desk;
 use crate::upkeep::worker::{UnderWay, Upkeep};
 
 /// An open drive's store. Cloning gives another handle to the same one.
@@ -41,7 +43,10 @@ pub(crate) struct Inner {
     pub(crate) shared: Shared,
     writer: Mutex<Writer>,
     syncer: Mutex<Syncer>,
-    upkeep: Mutex<Upkeep>,
+    pub(crate) upkeep: Mutex<Upkeep>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) settings: Mutex<()>,
+    pub(crate) drive: u64,
     pub(crate) bells: Bells,
 }
 
@@ -122,21 +127,31 @@ pub struct Status {
 
 impl Store {
     /// Opens the drive on a disk, recovery included; waits for the disk. `entropy` are random
-    /// bytes that no other boot of any drive gets.
+    /// bytes that no other boot of any drive gets, `pin` is the key of its lock PIN: without the
+    /// right one nothing is written.
     pub fn open(
         disk: Arc<dyn Disk>,
         options: Options,
         entropy: [u8; 32],
+        pin: Option<&PinKey>,
     ) -> Result<Self, OpenError> {
+        let given = Given {
+            options,
+            entropy,
+            pin,
+        };
         let Recovered {
             shared,
             writer,
             upkeep,
-        } = recovery::recover(disk, options, entropy)?;
+        } = recovery::recover(disk, given)?;
         let inner = Inner {
             shared,
             writer: Mutex::new(writer),
             syncer: Mutex::default(),
+            desk: upkeep.desk(),
+            drive: upkeep.drive(),
+            settings: Mutex::default(),
             upkeep: Mutex::new(upkeep),
             bells: Bells::default(),
         };

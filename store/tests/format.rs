@@ -13,9 +13,11 @@ use kinetic_store::entry::{Attributes, Entry, Seqno, State, ValueRef};
 use kinetic_store::layout::checksum::{ZoneStamp, checksum};
 use kinetic_store::layout::codec::Field;
 use kinetic_store::layout::geometry::{Geometry, ZoneId};
-use kinetic_store::layout::superblock::{Slot, Superblock};
+use kinetic_store::layout::settings::{Place, SettingsHeader};
+use kinetic_store::layout::superblock::{DriveState, Slot, Superblock};
+use kinetic_store::layout::wrapped_key::WrappedKey;
 use kinetic_store::layout::zone_header::{ZoneHeader, ZoneKind};
-use kinetic_store::layout::{superblock, zone_header};
+use kinetic_store::layout::{settings, superblock, wrapped_key, zone_header};
 use kinetic_store::limits;
 use kinetic_store::log::group::{self, GroupHeader};
 use kinetic_store::log::record::{self, Placement};
@@ -31,11 +33,21 @@ const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
 /// A heading of the document, the constant under `store/src` that its table is about, and that.
 type Structure = (&'static str, &'static str, &'static [Field]);
 
-const STRUCTURES: [Structure; 18] = [
+const STRUCTURES: [Structure; 20] = [
     (
         "Superblock",
         "layout/superblock.rs FIELDS",
         &superblock::FIELDS,
+    ),
+    (
+        "Wrapped key",
+        "layout/wrapped_key.rs FIELDS",
+        &wrapped_key::FIELDS,
+    ),
+    (
+        "Settings slot",
+        "layout/settings.rs FIELDS",
+        &settings::FIELDS,
     ),
     (
         "Zone header",
@@ -239,6 +251,8 @@ fn superblock() -> Superblock {
         manifest: STAMP,
         manifest_boot: 1,
         first_frame: 1,
+        state: DriveState::Serving,
+        wrapped: WrappedKey::NOTHING,
     }
 }
 
@@ -278,6 +292,7 @@ fn every_magic_is_what_structures_start_with() {
     };
     let encoded = [
         ("superblock", superblock().encode()),
+        ("settings slot", SettingsHeader::encode(1, 1, b"")),
         ("zone header", header_of(ZoneKind::Log)),
         ("group", group.encode(&STAMP, 4096, &[])),
         ("frame", frame::encode(1, 1, &[], (&STAMP, 4096))),
@@ -290,7 +305,14 @@ fn every_magic_is_what_structures_start_with() {
         assert_eq!(name, expected);
         assert!(start.join(" ").starts_with(magic), "{name}");
     }
-    let lengths = [superblock::MAGIC.len(), zone_header::MAGIC.len(), 4, 4, 4];
+    let lengths = [
+        superblock::MAGIC.len(),
+        4,
+        zone_header::MAGIC.len(),
+        4,
+        4,
+        4,
+    ];
     let listed = documented.iter().map(|(_, magic)| magic.split(' ').count());
     assert_eq!(listed.collect::<Vec<_>>(), lengths);
 }
@@ -466,6 +488,35 @@ fn the_geometry_of_each_capacity_is_the_listed_one() {
     let positions = [Slot::First.position(), Slot::Second.position()];
     assert_eq!(positions, [0, 32768]);
     assert_eq!((Slot::of(2), Slot::of(3)), (Slot::First, Slot::Second));
+}
+
+#[test]
+fn settings_lie_where_the_page_says() {
+    for row in rows("Settings places") {
+        let geometry = Geometry {
+            zone_size: u32::try_from(number(&row[0])).unwrap(),
+            zones: 64,
+        };
+        let [first, second] = [Slot::First, Slot::Second].map(|s| Place::of(s, &geometry));
+        assert_eq!(first.length, second.length);
+        let coded = [first.position, second.position, first.length];
+        assert_eq!(row[1..], coded.map(|bytes| bytes.to_string()), "{row:?}");
+    }
+}
+
+#[test]
+fn every_state_and_kind_of_wrapped_key_is_the_one_that_is_written() {
+    let coded = [
+        pair(DriveState::Serving as u8, "serving"),
+        pair(DriveState::Erasing as u8, "erasing"),
+    ];
+    assert_eq!(pairs("States"), coded);
+    let coded = [
+        pair(wrapped_key::NONE, "none"),
+        pair(wrapped_key::OPEN, "open"),
+        pair(wrapped_key::PIN, "PIN"),
+    ];
+    assert_eq!(pairs("Kinds of wrapped keys"), coded);
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl Medium {
     /// Opens the store for all to use.
     fn serve(&self, state: &mut State) -> Result<(), MediumError> {
         let disk = Arc::clone(&state.disk);
-        let store = Store::open(disk, state.options.clone(), entropy::random()?)?;
+        let store = Store::open(disk, state.options.clone(), entropy::random()?, None)?;
         let threads = store.start_threads().map_err(MediumError::Threads)?;
         let (in_use, unused) = bounded(1);
         state.epochs += 1;

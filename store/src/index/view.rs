@@ -5,6 +5,7 @@
 //! runs that it names are not reused while it is held.
 //! Not here: values (`store`), scans (`merged`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::memtable::Memtable;
@@ -12,7 +13,7 @@ use crate::effort::Effort;
 use crate::entry::Entry;
 use crate::error::{Damage, ReadError};
 use crate::manifest::edit::ReplayPoint;
-use crate::run::{BlockError, BlockFault, BlockReader, Run};
+use crate::run::{BlockError, BlockFault, BlockReader, Run, RunId};
 
 /// A memtable that takes no more entries and is being flushed.
 #[derive(Debug)]
@@ -35,6 +36,34 @@ pub struct View {
 }
 
 impl View {
+    /// The view once the frozen memtable is in a run, if anything of it is.
+    #[must_use]
+    pub fn flushed(&self, run: Option<Arc<Run>>) -> Self {
+        Self {
+            active: Arc::clone(&self.active),
+            frozen: None,
+            runs: run.into_iter().chain(self.runs.iter().cloned()).collect(),
+        }
+    }
+
+    /// The view once these runs are merged into one, if anything of them is left.
+    #[must_use]
+    pub fn merged(&self, inputs: &BTreeSet<RunId>, mut output: Option<Arc<Run>>) -> Self {
+        let mut runs = Vec::with_capacity(self.runs.len());
+        for run in self.runs.iter() {
+            if inputs.contains(&run.meta().id) {
+                runs.extend(output.take());
+            } else {
+                runs.push(Arc::clone(run));
+            }
+        }
+        Self {
+            active: Arc::clone(&self.active),
+            frozen: self.frozen.clone(),
+            runs: runs.into(),
+        }
+    }
+
     /// The newest entry of `key`, tombstones included. Never looks past an unreadable block into
     /// older runs: what they hold may have been deleted since.
     pub fn lookup(

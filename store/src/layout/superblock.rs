@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::checksum::{ZoneStamp, checksum};
 use super::codec::{Field, Put, Reader, Truncated, fields, width};
 use super::geometry::{Geometry, ZoneId};
+use super::wrapped_key::{self, WrappedKey};
 use crate::disk::Disk;
 use crate::limits::BLOCK_LEN;
 
@@ -20,11 +21,12 @@ pub const MAGIC: [u8; 8] = *b"KINETIC\xd1";
 pub const FORMAT_VERSION: u32 = 0;
 
 /// Fields of a slot, in order.
-pub const FIELDS: [Field; 18] = fields([
+pub const FIELDS: [Field; 19] = fields([
     ("magic", 8),
     ("format version", 4),
     ("seal", 1),
-    ("reserved", 3),
+    ("state", 1),
+    ("reserved", 2),
     ("uuid", 16),
     ("drive", 8),
     ("capacity", 8),
@@ -37,7 +39,7 @@ pub const FIELDS: [Field; 18] = fields([
     ("manifest salt", 8),
     ("manifest boot", 8),
     ("first frame", 8),
-    ("wrapped key", 128),
+    ("wrapped key", wrapped_key::WIDTH),
     ("checksum", 4),
 ]);
 const WIDTH: usize = width(&FIELDS);
@@ -75,6 +77,16 @@ impl Slot {
     }
 }
 
+/// Whether there is a drive, or one that is being erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum DriveState {
+    /// A drive.
+    Serving = 0,
+    /// Nothing of what was stored counts any more; whoever opens it makes an empty drive of it.
+    Erasing = 1,
+}
+
 /// Contents of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Superblock {
@@ -96,6 +108,10 @@ pub struct Superblock {
     pub manifest_boot: u64,
     /// Number of the first frame in that zone.
     pub first_frame: u64,
+    /// Whether it is being erased.
+    pub state: DriveState,
+    /// The data key, sealed.
+    pub wrapped: WrappedKey,
 }
 
 /// Why a slot cannot be used.
@@ -113,6 +129,9 @@ pub enum SlotError {
     /// Sealing (encryption) that this program does not know.
     #[error("the superblock asks for sealing {0}, which this program does not know")]
     Seal(u8),
+    /// A state that this program does not know.
+    #[error("the superblock gives state {0}, which this program does not know")]
+    State(u8),
 }
 
 impl From<Truncated> for SlotError {
@@ -128,7 +147,7 @@ impl Superblock {
         let mut out = Vec::with_capacity(BLOCK_LEN);
         out.put(&MAGIC);
         out.put_u32(FORMAT_VERSION);
-        out.put(&[0; 4]);
+        out.put(&[0, self.state as u8, 0, 0]);
         out.put(&self.uuid);
         out.put_u64(self.drive);
         out.put_u64(self.capacity);
@@ -141,7 +160,7 @@ impl Superblock {
         out.put_u64(self.manifest.salt);
         out.put_u64(self.manifest_boot);
         out.put_u64(self.first_frame);
-        out.put(&[0; 128]);
+        self.wrapped.encode(&mut out);
         out.put_u32(checksum(&out));
         out.resize(BLOCK_LEN, 0);
         out
@@ -166,7 +185,12 @@ impl Superblock {
             0 => {}
             other => return Err(SlotError::Seal(other)),
         }
-        reader.bytes(3)?;
+        let state = match reader.u8()? {
+            0 => DriveState::Serving,
+            1 => DriveState::Erasing,
+            other => return Err(SlotError::State(other)),
+        };
+        reader.bytes(2)?;
         let uuid = reader.array()?;
         let drive = reader.u64()?;
         let capacity = reader.u64()?;
@@ -185,6 +209,7 @@ impl Superblock {
         };
         let manifest_boot = reader.u64()?;
         let first_frame = reader.u64()?;
+        let wrapped = WrappedKey::decode(&mut reader)?;
         Ok(Self {
             uuid,
             drive,
@@ -195,6 +220,8 @@ impl Superblock {
             manifest,
             manifest_boot,
             first_frame,
+            state,
+            wrapped,
         })
     }
 
@@ -244,6 +271,14 @@ mod tests {
             },
             manifest_boot: 2,
             first_frame: 17,
+            state: DriveState::Erasing,
+            wrapped: WrappedKey {
+                kind: wrapped_key::PIN,
+                rounds: 5,
+                salt: [6; 16],
+                nonce: [7; 12],
+                sealed: [8; 48],
+            },
         }
     }
 

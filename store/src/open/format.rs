@@ -10,16 +10,20 @@ use std::io::{self, IoSlice};
 use thiserror::Error;
 
 use super::calls::{self, SoleDisk, Syncs};
+use super::settings::Area;
+use super::slots::SlotsError;
 use crate::disk::Disk;
 use crate::engine::salt::SaltSource;
 use crate::entry::Seqno;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, ZoneId};
-use crate::layout::superblock::{MAGIC, Slot, Superblock};
+use crate::layout::superblock::{DriveState, MAGIC, Slot, Superblock};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::{BLOCK_LEN, BLOCK32, MIN_CAPACITY};
 use crate::manifest::edit::{Counters, Edit, ReplayPoint, ZoneInfo};
 use crate::manifest::state::{Contradiction, ManifestState};
+use crate::seal::wrap::wrap;
+use crate::seal::{DataKey, Protection};
 use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
 
 /// How to format.
@@ -44,6 +48,9 @@ pub enum FormatError {
         /// Bytes of the disk.
         capacity: u64,
     },
+    /// What is to be erased is no drive that could be.
+    #[error(transparent)]
+    Slots(#[from] SlotsError),
     /// The disk did not take it.
     #[error("writing the empty drive failed: {0}")]
     Disk(#[from] io::Error),
@@ -90,28 +97,67 @@ pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatErro
         None => Geometry::for_capacity(capacity),
     };
     let geometry = geometry.ok_or(FormatError::TooSmall { capacity })?;
-    let mut salts = SaltSource::new(options.entropy);
-    let drive = salts.draw();
     blank(disk)?;
+    let birth = Birth {
+        uuid: options.uuid,
+        capacity,
+        geometry,
+        sequence: 0,
+    };
+    lay_out(disk, birth, &mut SaltSource::new(options.entropy))
+}
+
+/// What is known of a drive before it is there.
+pub(crate) struct Birth {
+    /// Its identity.
+    pub(crate) uuid: [u8; 16],
+    /// Bytes of the disk.
+    pub(crate) capacity: u64,
+    /// How it is cut into zones.
+    pub(crate) geometry: Geometry,
+    /// The superblocks of the new drive follow this one.
+    pub(crate) sequence: u64,
+}
+
+/// Writes an empty drive, its superblocks last: before them nothing of it counts.
+pub(crate) fn lay_out(
+    disk: &dyn Disk,
+    birth: Birth,
+    salts: &mut SaltSource,
+) -> Result<(), FormatError> {
+    let Birth {
+        uuid,
+        capacity,
+        geometry,
+        sequence,
+    } = birth;
+    let drive = salts.draw();
+    let key = DataKey::new(salts.key());
+    let area = Area {
+        disk,
+        geometry,
+        drive,
+    };
+    area.found()?;
     let nowhere = ZoneStamp {
         drive,
         zone: ZoneId(0),
         epoch: 0,
         salt: 0,
     };
-    let state = empty_state(nowhere)?;
     let superblock = Superblock {
-        uuid: options.uuid,
+        uuid,
         drive,
         capacity,
         geometry,
-        sequence: 0,
+        sequence,
         boot: 0,
         manifest: nowhere,
         manifest_boot: 0,
         first_frame: 1,
+        state: DriveState::Serving,
+        wrapped: wrap(&key, &Protection::Open, &uuid, salts.nonce()),
     };
-    let boot_salt = salts.boot_salt();
     let fresh = ZoneStamp {
         drive,
         zone: ZoneId(1),
@@ -119,9 +165,9 @@ pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatErro
         salt: salts.draw(),
     };
     let opening = Opening {
-        state,
+        state: empty_state(nowhere)?,
         superblock,
-        boot_salt,
+        boot_salt: salts.boot_salt(),
         next_frame: 1,
     };
     let mut ledger = Ledger::open(opening, FreshZone { stamp: fresh }, &geometry)?;

@@ -1,12 +1,18 @@
 //! How a disk becomes a drive, and a drive an open store.
 //!
-//! In layer order: [`calls`] (disk calls before the store is shared), [`format`](mod@format) (an
-//! empty drive), [`slots`] (which superblock counts), [`recovery`] (everything up to serving).
+//! In layer order: [`calls`] (disk calls before the store is shared), [`slots`] (which superblock
+//! counts), [`settings`] (what the server keeps on the drive), [`format`](mod@format) (an empty
+//! drive), [`erase`](mod@erase) (an empty drive of an old one), [`recovery`] (everything up to
+//! serving).
 
 pub mod calls;
 
+pub mod slots;
+
+pub mod settings;
+
 pub mod format;
 
-pub mod slots;
+pub mod erase;
 
 pub mod recovery;

@@ -15,6 +15,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::calls::{self, SoleDisk, Syncs};
+use super::erase;
+use super::format::FormatError;
+use super::settings::{Area, SettingsError};
 use super::slots::{self, SlotsError};
 use crate::disk::Disk;
 use crate::engine::config::Options;
@@ -28,7 +31,7 @@ use crate::index::values::ValueReader;
 use crate::index::view::View;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, ZoneId};
-use crate::layout::superblock::Superblock;
+use crate::layout::superblock::{DriveState, Superblock};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::BLOCK32;
 use crate::log::scan::{Chain, Link, ScanError, Scanner, Values};
@@ -36,7 +39,10 @@ use crate::manifest::edit::{Edit, ZoneInfo};
 use crate::manifest::journal::{self, ManifestError, PendingFrame};
 use crate::manifest::state::{Contradiction, ManifestState};
 use crate::run::{BlockCache, BlockReader, Run};
-use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
+use crate::seal::PinKey;
+use crate::seal::wrap::{self, UnwrapError};
+use crate::upkeep::ledger::{DiskCalls, FreshZone, Ledger, Opening};
+use crate::upkeep::rewrap::Rewrap;
 use crate::upkeep::space::Space;
 use crate::upkeep::worker::Upkeep;
 
@@ -61,6 +67,45 @@ pub enum OpenError {
     /// No zone is free for the manifest of this boot.
     #[error("the drive has no free zone left for its manifest")]
     NoZone,
+    /// It takes a lock PIN to open it.
+    #[error("the drive is locked; unlock it with its lock PIN")]
+    Locked,
+    /// It takes another PIN to open it.
+    #[error("the PIN is not the one that the drive was locked with")]
+    WrongPin,
+    /// Its data key is of no use.
+    #[error(
+        "the drive's data key is damaged, or an earlier version of this program made it; if its \
+         content may be lost, make it a new drive: kinetic drive format --force"
+    )]
+    NoKey,
+    /// Its settings cannot be made sure of.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// An erase was cut short and cannot be finished.
+    #[error("finishing an erase failed: {0}")]
+    Erase(#[source] FormatError),
+}
+
+impl From<UnwrapError> for OpenError {
+    fn from(error: UnwrapError) -> Self {
+        match error {
+            UnwrapError::Locked => Self::Locked,
+            UnwrapError::WrongPin => Self::WrongPin,
+            UnwrapError::Damaged(_) => Self::NoKey,
+        }
+    }
+}
+
+/// What opening needs beside the disk.
+#[derive(Debug)]
+pub struct Given<'a> {
+    /// What the drive is told.
+    pub options: Options,
+    /// Random bytes that no other boot gets.
+    pub entropy: [u8; 32],
+    /// Key of the lock PIN, where one is set.
+    pub pin: Option<&'a PinKey>,
 }
 
 /// An open drive's workers, and what they share.
@@ -75,14 +120,12 @@ pub struct Recovered {
 }
 
 /// Opens the drive on a disk.
-pub fn recover(
-    disk: Arc<dyn Disk>,
-    options: Options,
-    entropy: [u8; 32],
-) -> Result<Recovered, OpenError> {
-    let superblock = slots::choose(&*disk)?;
+pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenError> {
+    let mut salts = SaltSource::new(given.entropy);
+    let superblock = unerased(&*disk, &salts)?;
+    let key = wrap::unwrap(&superblock.wrapped, given.pin, &superblock.uuid)?;
     let geometry = superblock.geometry;
-    let options = options.fitted(&geometry);
+    let options = given.options.fitted(&geometry);
     let manifest = journal::read(&*disk, &superblock)?;
     let mut state = manifest.state;
     let found = find(&*disk, &superblock, &state, &options)?;
@@ -98,11 +141,11 @@ pub fn recover(
         syncs,
     };
     let superblock = next_boot(superblock, &sole)?;
+    Area::of(&*disk, &superblock).settle(&|| sole.sync())?;
     rewrite_unsure(&manifest.last, &found.chain, &sole)?;
     settle(&mut state, &found, superblock.manifest.zone)?;
     let runs = state.runs.iter();
     let runs = runs.map(|meta| Arc::new(Run::new(meta.clone()))).collect();
-    let mut salts = SaltSource::new(entropy);
     let start = Start {
         state,
         superblock,
@@ -130,12 +173,24 @@ pub fn recover(
             ..Progress::default()
         },
     });
-    let upkeep = Upkeep::new(ledger, space, salts, &shared);
+    let rewrap = Rewrap::new(key);
+    let upkeep = Upkeep::new((ledger, space), salts, rewrap, &shared);
     Ok(Recovered {
         writer: Writer::new(found.last_group, found.last_seqno, found.replayed),
         shared,
         upkeep,
     })
+}
+
+/// The superblock of a drive; of an empty one where an erase was cut short.
+fn unerased(disk: &dyn Disk, salts: &SaltSource) -> Result<Superblock, OpenError> {
+    let superblock = slots::choose(disk)?;
+    if superblock.state == DriveState::Serving {
+        return Ok(superblock);
+    }
+    let fresh = SaltSource::new(salts.branch());
+    erase::finish(disk, superblock, fresh).map_err(OpenError::Erase)?;
+    Ok(slots::choose(disk)?)
 }
 
 /// What the log holds that no run holds.
@@ -179,7 +234,6 @@ fn find(
 
 /// Makes the next boot number durable, in both slots.
 fn next_boot(mut superblock: Superblock, disk: &SoleDisk<'_>) -> io::Result<Superblock> {
-    use crate::upkeep::ledger::DiskCalls;
     superblock.boot += 1;
     for _ in 0..2 {
         superblock.sequence += 1;
@@ -211,7 +265,6 @@ fn replay(
 /// Writes everything that was read and may not be on the disk again, byte for byte, and syncs it:
 /// the last frame of the manifest, and groups past the last known sync.
 fn rewrite_unsure(last: &PendingFrame, chain: &Chain, disk: &SoleDisk<'_>) -> io::Result<()> {
-    use crate::upkeep::ledger::DiskCalls;
     disk.write(last.location, &last.bytes)?;
     let unsure = chain
         .links

@@ -9,6 +9,8 @@ use thiserror::Error;
 
 use crate::disk::Disk;
 use crate::layout::superblock::{FORMAT_VERSION, Slot, SlotError, Superblock};
+use crate::layout::wrapped_key::PIN;
+use crate::seal::Kdf;
 
 /// Why a disk has no usable superblock.
 #[derive(Debug, Error)]
@@ -31,6 +33,9 @@ pub enum SlotsError {
     /// Sealing that this program does not know.
     #[error("the drive is sealed in a way ({0}) that this program does not know")]
     Seal(u8),
+    /// A state that this program does not know.
+    #[error("the drive is in a state ({0}) that this program does not know")]
+    State(u8),
     /// The file or device is smaller than when it was formatted.
     #[error(
         "the disk has {found} bytes, but the drive on it was made with {expected}: \
@@ -42,6 +47,16 @@ pub enum SlotsError {
         /// Bytes it had when it was formatted.
         expected: u64,
     },
+}
+
+/// How the key is made that a drive needs to be opened; `None` where it needs none.
+pub fn kdf_of(disk: &dyn Disk) -> Result<Option<Kdf>, SlotsError> {
+    let wrapped = choose(disk)?.wrapped;
+    let kdf = Kdf {
+        salt: wrapped.salt,
+        rounds: wrapped.rounds,
+    };
+    Ok((wrapped.kind == PIN).then_some(kdf))
 }
 
 /// Reads both slots and chooses.
@@ -75,6 +90,7 @@ pub fn choose(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
             SlotError::Corrupt => SlotsError::Corrupt,
             SlotError::Version(version) => SlotsError::Version(version),
             SlotError::Seal(seal) => SlotsError::Seal(seal),
+            SlotError::State(state) => SlotsError::State(state),
         });
     };
     let (found, expected) = (disk.capacity(), superblock.capacity);

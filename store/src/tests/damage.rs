@@ -29,7 +29,7 @@ fn a_flipped_bit_in_a_durable_group_refuses_to_open() {
     }
     let disk = Arc::clone(&drive.disk);
     flip(&disk, b"firstvtag");
-    let opened = Store::open(Arc::<MemoryDisk>::clone(&disk), options(), entropy(2));
+    let opened = Store::open(Arc::<MemoryDisk>::clone(&disk), options(), entropy(2), None);
     let error = opened.unwrap_err();
     assert!(matches!(error, OpenError::Log(_)), "{error}");
 }
@@ -42,7 +42,12 @@ fn a_flipped_bit_in_what_recovery_sealed_refuses_to_open() {
     drive.finish(token).unwrap();
     drive.reopen();
     flip(&drive.disk, b"onlyvtag");
-    let opened = Store::open(Arc::<MemoryDisk>::clone(&drive.disk), options(), entropy(3));
+    let opened = Store::open(
+        Arc::<MemoryDisk>::clone(&drive.disk),
+        options(),
+        entropy(3),
+        None,
+    );
     let error = opened.unwrap_err();
     assert!(matches!(error, OpenError::Log(_)), "{error}");
 }
@@ -53,7 +58,7 @@ fn flipped_bits_in_both_superblocks_and_in_the_manifest_refuse_to_open() {
     drive.put(b"key", b"value").unwrap();
     drive.settle();
     let open = |disk: &Arc<MemoryDisk>| {
-        Store::open(Arc::<MemoryDisk>::clone(disk), options(), entropy(2)).map(|_| ())
+        Store::open(Arc::<MemoryDisk>::clone(disk), options(), entropy(2), None).map(|_| ())
     };
     let image = copy(&drive.disk);
     flip_at(&image, 40);
@@ -77,7 +82,8 @@ fn flipped_bits_in_both_superblocks_and_in_the_manifest_refuse_to_open() {
 fn what_is_no_drive_is_refused_and_left_alone() {
     let disk = Arc::new(MemoryDisk::new(ZONES * u64::from(ZONE)));
     let before = disk_bytes(&disk);
-    let error = Store::open(Arc::<MemoryDisk>::clone(&disk), options(), entropy(1)).unwrap_err();
+    let error =
+        Store::open(Arc::<MemoryDisk>::clone(&disk), options(), entropy(1), None).unwrap_err();
     assert!(error.to_string().contains("not a Kinetic drive"), "{error}");
     assert!(disk_bytes(&disk) == before);
 }
@@ -91,7 +97,7 @@ fn a_truncated_image_is_refused() {
     short
         .write_at(0, &[std::io::IoSlice::new(&bytes[..kept])])
         .unwrap();
-    let error = Store::open(Arc::new(short), options(), entropy(2)).unwrap_err();
+    let error = Store::open(Arc::new(short), options(), entropy(2), None).unwrap_err();
     assert!(error.to_string().contains("the end is missing"), "{error}");
 }
 

@@ -61,7 +61,13 @@ fn picky(kind: io::ErrorKind) -> (Arc<Picky>, Store) {
         refuses,
         kind,
     });
-    let store = Store::open(Arc::<Picky>::clone(&disk), super::options(), entropy(1)).unwrap();
+    let store = Store::open(
+        Arc::<Picky>::clone(&disk),
+        super::options(),
+        entropy(1),
+        None,
+    )
+    .unwrap();
     (disk, store)
 }
 

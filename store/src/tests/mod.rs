@@ -2,6 +2,7 @@
 
 mod damage;
 mod host;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -77,7 +78,7 @@ impl Drive {
 
     fn open(disk: &Arc<MemoryDisk>, boot: u8) -> Store {
         let disk: Arc<dyn Disk> = Arc::<MemoryDisk>::clone(disk);
-        Store::open(disk, options(), entropy(boot)).unwrap()
+        Store::open(disk, options(), entropy(boot), None).unwrap()
     }
 
     fn reopen(&mut self) {
@@ -362,6 +363,24 @@ fn versions_decide_and_a_batch_sees_the_store_as_before_it() {
     ];
     assert_eq!(run(&mut drive, both), Ok(()));
     assert_eq!(drive.value(b"new").unwrap(), "2");
+    let chained = vec![
+        put(b"new", b"3", version("v")),
+        delete(b"none", version("")),
+        put(b"k", b"9", version("other")),
+    ];
+    let token = drive.submit(chained, Durability::WriteBack);
+    assert_eq!(drive.finish(token), missing);
+    assert_eq!(drive.outcome(token).unwrap().unwrap_err().index, 1);
+    assert_eq!(drive.value(b"new").unwrap(), "2");
+    let deleted_first = vec![
+        delete(b"new", version("v")),
+        put(b"new", b"4", version("v")),
+    ];
+    assert_eq!(run(&mut drive, deleted_first), Ok(()));
+    assert_eq!(drive.value(b"new").unwrap(), "4");
+    let twice = vec![delete(b"new", version("v")), delete(b"new", version("v"))];
+    assert_eq!(run(&mut drive, twice), Ok(()));
+    assert_eq!(drive.value(b"new"), Err(ReadError::NotFound));
     let half = vec![put(b"a", b"1", Expected::Any), delete(b"none", version(""))];
     let token = drive.submit(half, Durability::WriteBack);
     drive.finish(token).unwrap_err();

@@ -12,6 +12,7 @@ use crate::engine::shared::{Counters, Shared};
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};
 use crate::layout::superblock::Superblock;
+use crate::layout::wrapped_key::WrappedKey;
 use crate::layout::zone_header::{ZoneHeader, ZoneKind};
 use crate::manifest::edit::{Edit, ZoneInfo};
 use crate::manifest::journal::{Journal, PendingFrame};
@@ -32,7 +33,8 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Change {
     stage: Stage,
-    frame: PendingFrame,
+    /// None where only superblocks change.
+    frame: Option<PendingFrame>,
     /// The zone of the old manifest, where the change moves it.
     moved_from: Option<ZoneId>,
 }
@@ -126,7 +128,7 @@ impl Ledger {
         };
         self.under_way = Some(Change {
             stage: Stage::Frame,
-            frame,
+            frame: Some(frame),
             moved_from: None,
         });
         Ok(true)
@@ -158,10 +160,20 @@ impl Ledger {
         let frame = frame.ok_or(Contradiction::SnapshotTooLarge)?;
         self.under_way = Some(Change {
             stage: Stage::Header,
-            frame,
+            frame: Some(frame),
             moved_from: Some(old),
         });
         Ok(())
+    }
+
+    /// Begins to write this key into both superblock slots, instead of the one that is there.
+    pub fn rewrap(&mut self, wrapped: WrappedKey) {
+        self.superblock.wrapped = wrapped;
+        self.under_way = Some(Change {
+            stage: Stage::Superblock(2),
+            frame: None,
+            moved_from: None,
+        });
     }
 
     /// Does the next disk call of the change under way. A failed call is repeated by the next
@@ -186,12 +198,16 @@ impl Ledger {
                 Stage::Frame
             }
             Stage::Frame => {
-                disk.write(change.frame.location, &change.frame.bytes)?;
+                if let Some(frame) = &change.frame {
+                    disk.write(frame.location, &frame.bytes)?;
+                }
                 Stage::Sync
             }
             Stage::Sync => {
                 disk.sync()?;
-                self.journal.advance(&change.frame);
+                if let Some(frame) = &change.frame {
+                    self.journal.advance(frame);
+                }
                 if !moved {
                     self.under_way = None;
                     return Ok(Advance::Durable(None));

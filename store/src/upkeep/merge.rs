@@ -15,6 +15,7 @@ use crate::effort::Effort;
 use crate::engine::shared::Shared;
 use crate::entry::State;
 use crate::index::merged::MergedCursor;
+use crate::layout::geometry::Geometry;
 use crate::limits::{MERGE_FANOUT, TOMBSTONE_SHARE};
 use crate::manifest::edit::Edit;
 use crate::manifest::state::ManifestState;
@@ -57,6 +58,16 @@ pub struct Plan {
     pub places: std::ops::Range<usize>,
     /// Level of the output.
     pub level: u8,
+}
+
+impl Plan {
+    /// Zones that the output may take.
+    #[must_use]
+    pub fn zones(&self, runs: &[RunMeta], geometry: &Geometry) -> u64 {
+        let inputs = runs.get(self.places.clone()).unwrap_or_default();
+        let bytes: u64 = inputs.iter().map(|run| run.bytes).sum();
+        bytes.div_ceil(u64::from(geometry.zone_size)) + 1
+    }
 }
 
 /// Neighbouring runs of one level that are enough for a merge, none of which is damaged.

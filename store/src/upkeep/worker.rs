@@ -16,6 +16,7 @@ use super::flush::{Flush, JobError};
 use super::ledger::{Advance, FreshZone, Ledger, zone_header};
 use super::merge::{self, Merge, Plan, Tombstones};
 use super::output::{Made, Output};
+use super::rewrap::{Desk, Rewrap};
 use super::space::Space;
 use super::trouble::{Trouble, is_host_full, no_zone};
 use crate::engine::config::{Reserve, ready_zones};
@@ -24,7 +25,6 @@ use crate::engine::salt::SaltSource;
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::{Need, Step};
 use crate::index::merged::MergedCursor;
-use crate::index::view::View;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};
 use crate::layout::zone_header::ZoneKind;
@@ -39,6 +39,7 @@ pub struct Upkeep {
     space: Space,
     reserve: Reserve,
     salts: SaltSource,
+    rewrap: Rewrap,
     flush: Option<Flush>,
     merge: Option<Merge>,
     /// What follows once the change under way is durable.
@@ -65,6 +66,7 @@ enum After {
     Flushed,
     Merged,
     Freed(Vec<ZoneId>),
+    Rewrapped,
 }
 
 /// What upkeep is in the middle of.
@@ -83,13 +85,19 @@ pub struct UnderWay {
 impl Upkeep {
     /// The worker of a boot.
     #[must_use]
-    pub fn new(ledger: Ledger, space: Space, salts: SaltSource, shared: &Shared) -> Self {
+    pub fn new(
+        (ledger, space): (Ledger, Space),
+        salts: SaltSource,
+        rewrap: Rewrap,
+        shared: &Shared,
+    ) -> Self {
         let reserve = Reserve::of(&shared.geometry, &shared.options, 0);
         let mut worker = Self {
             ledger,
             space,
             reserve,
             salts,
+            rewrap,
             flush: None,
             merge: None,
             after: After::Nothing,
@@ -108,6 +116,7 @@ impl Upkeep {
     /// Does the next thing; `now` in microseconds of any steady clock.
     pub fn step(&mut self, shared: &Shared, now: u64) -> Step {
         if shared.is_read_only() {
+            self.rewrap.give_up();
             return Step::Idle;
         }
         if now < self.retry_at {
@@ -121,6 +130,29 @@ impl Upkeep {
             Ok(step) => step,
             Err(trouble) => self.cope(shared, now, &trouble),
         }
+    }
+
+    /// Does what was asked for at the desk, and the change under way before it.
+    pub fn protect(&mut self, shared: &Shared) {
+        while self.rewrap.desk().is_open() {
+            if shared.is_read_only() {
+                self.rewrap.give_up();
+            } else if let Err(trouble) = self.advance(shared, 0) {
+                self.cope(shared, 0, &trouble);
+            }
+        }
+    }
+
+    /// Where to ask for another protection of the data key.
+    #[must_use]
+    pub fn desk(&self) -> Arc<Desk> {
+        self.rewrap.desk()
+    }
+
+    /// Random number of the drive.
+    #[must_use]
+    pub fn drive(&self) -> u64 {
+        self.ledger.superblock.drive
     }
 
     /// What the manifest says, with the change under way.
@@ -144,6 +176,8 @@ impl Upkeep {
         match trouble {
             Trouble::Job(JobError::Disk(error)) => {
                 shared.progress().stuck = Some(error.kind());
+                self.rewrap
+                    .fail(&mut self.ledger, (shared.is_read_only(), error.kind()));
                 if !is_host_full(error.kind()) {
                     self.give_up_zone();
                 }
@@ -191,6 +225,10 @@ impl Upkeep {
         self.space.release();
         if self.must_move {
             return self.move_manifest(shared);
+        }
+        if self.rewrap.begin(&mut self.ledger, &mut self.salts) {
+            self.after = After::Rewrapped;
+            return Ok(Step::Worked);
         }
         if let Some(info) = self.headers.last().copied() {
             self.write_header(shared, info)?;
@@ -427,14 +465,7 @@ impl Upkeep {
 
     /// Whether the output of a merge has room without touching the reserve of flushes.
     fn fits(&self, plan: &Plan, shared: &Shared) -> bool {
-        let inputs = self
-            .ledger
-            .state
-            .runs
-            .get(plan.places.clone())
-            .unwrap_or_default();
-        let bytes: u64 = inputs.iter().map(|run| run.bytes).sum();
-        let zones = bytes.div_ceil(u64::from(shared.geometry.zone_size)) + 1;
+        let zones = plan.zones(&self.ledger.state.runs, &shared.geometry);
         let spare = self.space.free().saturating_sub(self.reserve.flush);
         usize::try_from(zones).is_ok_and(|zones| zones <= spare)
     }
@@ -500,6 +531,7 @@ impl Upkeep {
     fn finish(&mut self, shared: &Shared) {
         match std::mem::replace(&mut self.after, After::Nothing) {
             After::Nothing => {}
+            After::Rewrapped => self.rewrap.done(),
             After::Allocated(infos) => self.headers = infos,
             After::Sealed(empty) => {
                 shared.progress().seal = None;
@@ -529,11 +561,7 @@ impl Upkeep {
             .output
             .meta()
             .map(|meta| Arc::new(Run::new(meta.clone())));
-        shared.replace_view(|view| View {
-            active: Arc::clone(&view.active),
-            frozen: None,
-            runs: run.into_iter().chain(view.runs.iter().cloned()).collect(),
-        });
+        shared.replace_view(|view| view.flushed(run));
     }
 
     fn finish_merge(&mut self, shared: &Shared) {
@@ -542,26 +570,12 @@ impl Upkeep {
         };
         self.keep_rest(merge.output.take_rest());
         Counters::add(&shared.counters.merges, 1);
-        let mut output = merge
+        let output = merge
             .output
             .meta()
             .map(|meta| Arc::new(Run::new(meta.clone())));
         let inputs: BTreeSet<RunId> = merge.inputs.iter().map(|run| run.meta().id).collect();
-        shared.replace_view(|view| {
-            let mut runs = Vec::with_capacity(view.runs.len());
-            for run in view.runs.iter() {
-                if inputs.contains(&run.meta().id) {
-                    runs.extend(output.take());
-                } else {
-                    runs.push(Arc::clone(run));
-                }
-            }
-            View {
-                active: Arc::clone(&view.active),
-                frozen: view.frozen.clone(),
-                runs: runs.into(),
-            }
-        });
+        shared.replace_view(|view| view.merged(&inputs, output));
     }
 
     fn keep_rest(&mut self, rest: Option<ZoneRoom>) {

@@ -86,7 +86,7 @@ impl Machine {
     fn open(&mut self) -> Result<Store, kinetic_store::OpenError> {
         let disk = Arc::<WatchedDisk>::clone(&self.watched) as Arc<dyn Disk>;
         let entropy = self.entropy();
-        Store::open(disk, self.plan.options.clone(), entropy)
+        Store::open(disk, self.plan.options.clone(), entropy, None)
     }
 
     /// Lets the machine stop in one of the next calls, if it is to stop in a call.

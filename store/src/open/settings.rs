@@ -1,0 +1,213 @@
+//! Settings: opaque bytes that the server keeps on the drive, readable without any key.
+//!
+//! Guarantee: a write is the new settings or the old ones, power cut or not, and once it returned
+//! both slots hold the new ones, each synced; a write that fails leaves the old ones in force. The
+//! slots alternate, so that the one in force is never the one that is being written.
+//! Not here: what settings mean (the server).
+
+use std::io::{self, IoSlice};
+
+use thiserror::Error;
+
+use super::slots::{self, SlotsError};
+use crate::disk::Disk;
+use crate::layout::geometry::Geometry;
+use crate::layout::settings::{Place, SettingsHeader, WIDTH};
+use crate::layout::superblock::{DriveState, Slot, Superblock};
+use crate::limits::{BLOCK, BLOCK_LEN};
+
+/// Bytes that are looked at together when a slot is wiped.
+const WIPE: usize = 64 << 10;
+
+/// Why settings cannot be read or written.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// They do not fit.
+    #[error("the settings have {bytes} bytes where {limit} are the most; remove some of them")]
+    TooLarge {
+        /// Bytes of the settings.
+        bytes: u64,
+        /// Most bytes that fit on this drive.
+        limit: u64,
+    },
+    /// No usable superblock.
+    #[error(transparent)]
+    Slots(#[from] SlotsError),
+    /// The disk failed.
+    #[error("the disk failed at the settings: {0}")]
+    Disk(#[from] io::Error),
+    /// No slot verifies, though there are settings from the first moment of a drive on.
+    #[error("both copies of the drive's settings are damaged")]
+    Damaged,
+    /// A sync failed earlier.
+    #[error(
+        "the drive is read-only since its disk failed to sync; copy the data off and replace it"
+    )]
+    ReadOnly,
+    /// An erase was cut short.
+    #[error("the drive is being erased; start it, so that the erase is finished")]
+    Erasing,
+}
+
+/// The settings of the drive on a disk; empty on a fresh one.
+pub fn read_settings(disk: &dyn Disk) -> Result<Vec<u8>, SettingsError> {
+    let superblock = slots::choose(disk)?;
+    if superblock.state == DriveState::Erasing {
+        return Ok(Vec::new());
+    }
+    let found = Area::of(disk, &superblock).read()?;
+    Ok(found.settings)
+}
+
+/// Replaces the settings of a drive that is not open, durably.
+pub fn write_settings(disk: &dyn Disk, settings: &[u8]) -> Result<(), SettingsError> {
+    let superblock = slots::choose(disk)?;
+    if superblock.state == DriveState::Erasing {
+        return Err(SettingsError::Erasing);
+    }
+    Area::of(disk, &superblock).write(settings, &|| disk.sync())
+}
+
+/// The two slots of a drive.
+pub(crate) struct Area<'a> {
+    /// The disk.
+    pub(crate) disk: &'a dyn Disk,
+    /// How it is cut into zones.
+    pub(crate) geometry: Geometry,
+    /// Random number of the drive.
+    pub(crate) drive: u64,
+}
+
+/// The settings in force.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    sequence: u64,
+    settings: Vec<u8>,
+}
+
+impl<'a> Area<'a> {
+    /// The slots of the drive with this superblock.
+    pub(crate) fn of(disk: &'a dyn Disk, superblock: &Superblock) -> Self {
+        Self {
+            disk,
+            geometry: superblock.geometry,
+            drive: superblock.drive,
+        }
+    }
+
+    /// Empty settings in both slots; the caller syncs.
+    pub(crate) fn found(&self) -> io::Result<()> {
+        for slot in [Slot::First, Slot::Second] {
+            self.wipe(slot)?;
+        }
+        self.put(0, &[])?;
+        self.put(1, &[])
+    }
+
+    /// Writes settings into both slots, one after the other, each synced by `sync`.
+    pub(crate) fn write(
+        &self,
+        settings: &[u8],
+        sync: &dyn Fn() -> io::Result<()>,
+    ) -> Result<(), SettingsError> {
+        let (bytes, limit) = (settings.len() as u64, self.place(Slot::First).room());
+        if bytes > limit {
+            return Err(SettingsError::TooLarge { bytes, limit });
+        }
+        let sequence = self.read()?.sequence.saturating_add(1);
+        let written = self.put(sequence, settings).and_then(|()| sync());
+        if let Err(error) = written {
+            // It may be there in part or whole, and must not count: it is reported as failed.
+            let position = self.place(Slot::of(sequence)).position;
+            let _blanked = self
+                .disk
+                .write_at(position, &[IoSlice::new(&[0; BLOCK_LEN])]);
+            return Err(error.into());
+        }
+        // The new settings are durable; where this fails, opening the drive repairs it.
+        let _second = self
+            .put(sequence.saturating_add(1), settings)
+            .and_then(|()| sync());
+        Ok(())
+    }
+
+    /// Makes sure that both slots hold what is in force: the newer one may be what a host shows
+    /// from its cache after a sync that failed.
+    pub(crate) fn settle(&self, sync: &dyn Fn() -> io::Result<()>) -> Result<(), SettingsError> {
+        let [first, second] = [Slot::First, Slot::Second].map(|slot| self.slot(slot));
+        match (first, second) {
+            (Ok(Some(first)), Ok(Some(second))) if first.settings == second.settings => Ok(()),
+            _ => self.write(&self.read()?.settings, sync),
+        }
+    }
+
+    fn read(&self) -> Result<Found, SettingsError> {
+        let mut best: Option<Found> = None;
+        let mut failure = SettingsError::Damaged;
+        for slot in [Slot::First, Slot::Second] {
+            match self.slot(slot) {
+                Ok(Some(found)) if best.as_ref().is_none_or(|b| b.sequence < found.sequence) => {
+                    best = Some(found);
+                }
+                Ok(_) => {}
+                // One unreadable slot is what the other one is for.
+                Err(error) => failure = error.into(),
+            }
+        }
+        best.ok_or(failure)
+    }
+
+    /// What a slot holds; `None` where that does not verify.
+    fn slot(&self, slot: Slot) -> io::Result<Option<Found>> {
+        let place = self.place(slot);
+        let mut bytes = vec![0; WIDTH];
+        self.disk.read_at(place.position, &mut bytes)?;
+        let Some(header) = SettingsHeader::peek(&bytes) else {
+            return Ok(None);
+        };
+        let SettingsHeader {
+            drive,
+            sequence,
+            length,
+        } = header;
+        if drive != self.drive || u64::from(length) > place.room() {
+            return Ok(None);
+        }
+        bytes.resize(WIDTH + length as usize, 0);
+        self.disk.read_at(place.position, &mut bytes)?;
+        let settings = SettingsHeader::verified(&bytes).map(<[u8]>::to_vec);
+        Ok(settings.map(|settings| Found { sequence, settings }))
+    }
+
+    fn put(&self, sequence: u64, settings: &[u8]) -> io::Result<()> {
+        let mut bytes = SettingsHeader::encode(self.drive, sequence, settings);
+        bytes.resize(bytes.len().next_multiple_of(BLOCK_LEN), 0);
+        let place = self.place(Slot::of(sequence));
+        bytes.truncate(usize::try_from(place.length).unwrap_or_default());
+        self.disk.write_at(place.position, &[IoSlice::new(&bytes)])
+    }
+
+    /// Writes zeros over whatever is in a slot.
+    fn wipe(&self, slot: Slot) -> io::Result<()> {
+        let Place { position, length } = self.place(slot);
+        let end = position + length;
+        let mut bytes = vec![0; WIPE];
+        for start in (position..end).step_by(WIPE) {
+            let left = usize::try_from(end - start).unwrap_or(WIPE).min(WIPE);
+            bytes.truncate(left);
+            let read = self.disk.read_at(start, &mut bytes);
+            // A new image stays sparse.
+            if read.is_err() || bytes.iter().any(|byte| *byte != 0) {
+                bytes.fill(0);
+                self.disk.write_at(start, &[IoSlice::new(&bytes)])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, slot: Slot) -> Place {
+        Place::of(slot, &self.geometry)
+    }
+}
+
+const _: () = assert!(WIDTH as u64 <= BLOCK);

@@ -1,0 +1,15 @@
+//! Keys, and what is sealed with them.
+//!
+//! In layer order: [`derive`](mod@derive) (keys from keys), [`key`] (the data key and what protects
+//! it), [`wrap`] (the data key as a superblock holds it).
+//! Guarantee: keys stand in memory only, and are overwritten when they are dropped.
+//! Not here: PINs and how many rounds make a key of them (the server).
+
+pub mod derive;
+
+pub mod key;
+
+pub mod wrap;
+
+pub use derive::derive;
+pub use key::{DataKey, Kdf, PinKey, Protection};
