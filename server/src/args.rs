@@ -13,7 +13,7 @@ use clap::Parser;
 use kinetic_server::certificate::{Certificate, CertificateError};
 use kinetic_server::config::{BadTlsListen, TlsListen};
 use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize};
-use kinetic_server::{Config, FactoryKeyReach};
+use kinetic_server::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
 use serde::Deserialize;
 
 /// One disk as an Ethernet-addressable key-value drive.
@@ -73,6 +73,10 @@ struct File {
     factory_key: Option<String>,
     log: Option<String>,
     max_connections: Option<u32>,
+    max_batch_operations: Option<u32>,
+    max_batch_deletes: Option<u32>,
+    max_batch_bytes: Option<u32>,
+    max_open_batches: Option<u32>,
     write_stall_seconds: Option<u64>,
     drain_seconds: Option<u64>,
     read_threads: Option<usize>,
@@ -124,6 +128,9 @@ pub(crate) enum SettingsError {
     /// One file of two.
     #[error("tls-cert and tls-key belong together: one of them is missing")]
     HalfACertificate,
+    /// A number in the file is out of its range.
+    #[error("the configuration: {0}")]
+    OutOfRange(#[from] OutOfRange),
 }
 
 impl Args {
@@ -133,12 +140,16 @@ impl Args {
             Some(path) => File::read(path)?,
             None => File::default(),
         };
+        let batches = file.batches()?;
         let size = match (self.size, file.size) {
             (Some(size), _) => size,
             (None, Some(text)) => text.parse()?,
             (None, None) => DEFAULT_SIZE,
         };
-        let mut config = Config::default();
+        let mut config = Config {
+            batches,
+            ..Config::default()
+        };
         if let Some(listen) = self.listen.or(file.listen) {
             config.listen = listen;
         }
@@ -188,6 +199,19 @@ impl Args {
 }
 
 impl File {
+    fn batches(&self) -> Result<BatchLimits, OutOfRange> {
+        let default = BatchLimits::default();
+        let operations = self.max_batch_operations.unwrap_or(default.operations);
+        BatchLimits {
+            operations,
+            // As many as operations, unless told otherwise.
+            deletes: self.max_batch_deletes.unwrap_or(operations),
+            bytes: self.max_batch_bytes.unwrap_or(default.bytes),
+            open: self.max_open_batches.unwrap_or(default.open),
+        }
+        .checked()
+    }
+
     fn read(path: &Path) -> Result<Self, SettingsError> {
         let text = fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
             path: path.to_path_buf(),
@@ -222,6 +246,30 @@ mod tests {
         assert_eq!(settings.size, ImageSize(1 << 30));
         assert_eq!(settings.config.max_connections, 7);
         assert_eq!(settings.greeting, Greeting::Text);
+    }
+
+    #[test]
+    fn limits_of_batches_are_settings_and_must_make_sense() {
+        let file = "max-batch-operations = 7\nmax-batch-bytes = 2000000\nmax-open-batches = 3\n";
+        let batches = settle(&[], file).unwrap().config.batches;
+        let expected = BatchLimits {
+            operations: 7,
+            deletes: 7,
+            bytes: 2_000_000,
+            open: 3,
+        };
+        assert_eq!(batches, expected);
+        for (wrong, most) in [
+            ("max-batch-operations = 4097", "4096"),
+            ("max-batch-deletes = 4097", "4096"),
+            ("max-batch-bytes = 33554433", "33554432"),
+            ("max-batch-bytes = 1048576", "33554432"),
+            ("max-open-batches = 0", "4096"),
+        ] {
+            let error = settle(&[], wrong).unwrap_err().to_string();
+            let name = wrong.split(' ').next().unwrap();
+            assert!(error.contains(name) && error.contains(most), "{error}");
+        }
     }
 
     #[test]

@@ -8,10 +8,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinetic_proto::limits::MAX_CONNECTIONS;
+use kinetic_proto::Limits;
+use kinetic_proto::limits::{
+    MAX_BATCH_SIZE, MAX_BATCHES_PER_DEVICE, MAX_CONNECTIONS, MAX_OPERATIONS_PER_BATCH,
+};
 
 use crate::certificate::Certificate;
-use crate::limits::{DISK_READ_THREADS, DRAIN_SECONDS, WRITE_STALL_SECONDS};
+use crate::device::Medium;
+use crate::limits::{
+    DISK_READ_THREADS, DRAIN_SECONDS, LEAST_BATCH_BYTES, MOST_BATCH_BYTES, MOST_BATCH_OPERATIONS,
+    MOST_OPEN_BATCHES, WRITE_STALL_SECONDS,
+};
 
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8123";
@@ -57,6 +64,76 @@ pub enum FactoryKeyReach {
     Anywhere,
 }
 
+/// What batches may come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Most operations of one batch.
+    pub operations: u32,
+    /// Most deletes among them.
+    pub deletes: u32,
+    /// Most bytes of keys, metadata and values in one batch; a drive with small zones takes less.
+    pub bytes: u32,
+    /// Most batches that the drive keeps open.
+    pub open: u32,
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        Self {
+            operations: MAX_OPERATIONS_PER_BATCH,
+            deletes: MAX_OPERATIONS_PER_BATCH,
+            bytes: MAX_BATCH_SIZE,
+            open: MAX_BATCHES_PER_DEVICE,
+        }
+    }
+}
+
+/// A setting that makes no sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is {value}, and it must be from {least} to {most}")]
+pub struct OutOfRange {
+    /// Its name in a file.
+    pub name: &'static str,
+    /// What it was given.
+    pub value: u32,
+    /// The least that makes sense.
+    pub least: u32,
+    /// The most that makes sense.
+    pub most: u32,
+}
+
+impl BatchLimits {
+    /// The same, if it makes sense.
+    pub fn checked(self) -> Result<Self, OutOfRange> {
+        let settings = [
+            (
+                "max-batch-operations",
+                self.operations,
+                1,
+                MOST_BATCH_OPERATIONS,
+            ),
+            ("max-batch-deletes", self.deletes, 0, MOST_BATCH_OPERATIONS),
+            (
+                "max-batch-bytes",
+                self.bytes,
+                LEAST_BATCH_BYTES,
+                MOST_BATCH_BYTES,
+            ),
+            ("max-open-batches", self.open, 1, MOST_OPEN_BATCHES),
+        ];
+        let wrong = |&(_, value, least, most): &(_, u32, u32, u32)| value < least || value > most;
+        match settings.into_iter().find(wrong) {
+            None => Ok(self),
+            Some((name, value, least, most)) => Err(OutOfRange {
+                name,
+                value,
+                least,
+                most,
+            }),
+        }
+    }
+}
+
 /// Settings of a running server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
@@ -72,6 +149,8 @@ pub struct Config {
     pub factory_key_reach: FactoryKeyReach,
     /// Connections that it keeps.
     pub max_connections: u32,
+    /// What batches may come to.
+    pub batches: BatchLimits,
     /// How long a peer may take no byte of what is sent to it.
     pub write_stall: Duration,
     /// How long a stopping server waits for its connections.
@@ -99,6 +178,7 @@ impl Default for Config {
             factory_key: crate::auth::FACTORY_KEY.to_vec(),
             factory_key_reach: FactoryKeyReach::ThisMachine,
             max_connections: MAX_CONNECTIONS,
+            batches: BatchLimits::default(),
             write_stall: Duration::from_secs(WRITE_STALL_SECONDS),
             drain: Duration::from_secs(DRAIN_SECONDS),
             read_threads: DISK_READ_THREADS,
@@ -111,6 +191,21 @@ impl Config {
     #[must_use]
     pub fn has_factory_key(&self) -> bool {
         self.factory_key == crate::auth::FACTORY_KEY
+    }
+
+    /// What the drive on this medium enforces and reports.
+    #[must_use]
+    pub fn limits(&self, medium: &Medium) -> Limits {
+        let batches = &self.batches;
+        let room = u32::try_from(medium.commit_bytes(batches.operations)).unwrap_or(u32::MAX);
+        Limits {
+            max_connections: Some(self.max_connections),
+            max_operation_count_per_batch: Some(batches.operations),
+            max_deletes_per_batch: Some(batches.deletes.min(batches.operations)),
+            max_batch_size: Some(batches.bytes.min(room)),
+            max_batch_count_per_device: Some(batches.open),
+            ..Limits::default()
+        }
     }
 
     /// The defaults on free ports of this machine, for tests and simulations.

@@ -28,5 +28,5 @@ pub mod session;
 
 pub mod net;
 
-pub use config::{Config, FactoryKeyReach};
+pub use config::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
 pub use net::{Server, StartError};

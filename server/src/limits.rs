@@ -4,7 +4,11 @@
 //! value, connections) are the protocol's and live in `kinetic_proto::limits`; those of the disk
 //! in `kinetic_store::limits`.
 
-use kinetic_proto::limits::{MAX_MESSAGE_SIZE, MAX_VALUE_SIZE};
+use kinetic_proto::limits::{
+    MAX_BATCH_SIZE, MAX_KEY_SIZE, MAX_MESSAGE_SIZE, MAX_OPERATIONS_PER_BATCH, MAX_TAG_SIZE,
+    MAX_VALUE_SIZE, MAX_VERSION_SIZE,
+};
+use kinetic_store::limits::{MAX_COMMIT_OPERATIONS, MAX_ZONE, MIN_ZONE, commit_bytes};
 
 /// Bytes that a connection asks the socket for at once when it does not know of more.
 pub const READ_BYTES: usize = 128 << 10;
@@ -57,6 +61,26 @@ pub const TURN_REQUESTS: usize = 256;
 
 /// Bytes of answers after which a connection looks at its socket again.
 pub const TURN_ANSWER_BYTES: usize = 1 << 20;
+
+/// Bytes that all batches of a drive may hold together, from their first operation to the answer
+/// to their END. An operation beyond it fails its batch.
+pub const BATCHES_BYTES: u64 = 128 << 20;
+
+/// Bytes that an operation of a batch counts there beside its fields.
+pub const BATCH_OPERATION_COST_BYTES: u64 = 256;
+
+/// Most operations that a batch can be configured to take: one commit of the store.
+pub const MOST_BATCH_OPERATIONS: u32 = 4096;
+
+/// Fewest bytes that a batch can be configured to take: one largest operation.
+pub const LEAST_BATCH_BYTES: u32 = MAX_VALUE_SIZE + MAX_KEY_SIZE + MAX_VERSION_SIZE + MAX_TAG_SIZE;
+
+/// Most bytes that a batch can be configured to take: half of a largest zone. A drive with smaller
+/// zones takes less and reports it.
+pub const MOST_BATCH_BYTES: u32 = 32 << 20;
+
+/// Most open batches that a drive can be configured to keep.
+pub const MOST_OPEN_BATCHES: u32 = 4096;
 
 /// Values up to this many bytes are copied behind their message; larger ones are sent from where
 /// they lie.
@@ -125,3 +149,12 @@ const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);
 const _: () = assert!(MESSAGE_LINES * (MESSAGE_LINE_BYTES + 1) < MAX_MESSAGE_SIZE as usize);
 const _: () = assert!(COPIED_VALUE_BYTES <= MAX_VALUE_SIZE as usize);
+const _: () = assert!(MAX_OPERATIONS_PER_BATCH <= MOST_BATCH_OPERATIONS);
+const _: () = assert!(MOST_BATCH_OPERATIONS as usize <= MAX_COMMIT_OPERATIONS);
+// A sequence takes ten bytes at most; the rest of the answer to END is far below half a message.
+const _: () = assert!(MOST_BATCH_OPERATIONS * 10 < MAX_MESSAGE_SIZE / 2);
+const _: () = assert!(MAX_BATCH_SIZE <= MOST_BATCH_BYTES && LEAST_BATCH_BYTES <= MAX_BATCH_SIZE);
+const _: () = assert!(MOST_BATCH_BYTES as u64 <= MAX_ZONE / 2);
+const _: () = assert!(MOST_BATCH_BYTES as u64 * 2 <= BATCHES_BYTES);
+// The drive with the smallest zones takes a batch of one largest operation at least.
+const _: () = assert!(commit_bytes(MIN_ZONE, MOST_BATCH_OPERATIONS) >= LEAST_BATCH_BYTES as u64);

@@ -46,6 +46,8 @@ pub const SETTINGS_SECOND: u64 = 2 << 20;
 
 /// Most mutations of one commit (a batch).
 pub const MAX_COMMIT_OPERATIONS: usize = 4096;
+/// Bytes that a mutation takes in a group beside key, version, tag and value, at most.
+pub const MUTATION_BYTES: u64 = 128;
 /// The writer stops coalescing commits into one group at this many bytes.
 pub const GROUP_TARGET: u64 = 4 << 20;
 /// A group of several values that have at least this many bytes on average starts and ends on a
@@ -100,6 +102,13 @@ pub const INLINE_KEY: usize = 40;
 pub const SCAN_CHUNK: usize = 64;
 /// Microseconds before a failed write of the manifest is tried again.
 pub const RETRY_US: u64 = 500_000;
+
+/// Bytes of keys, versions, tags and values that every commit of at most so many mutations may have
+/// on a drive with zones of this size: half a zone, less what the formats add.
+#[must_use]
+pub const fn commit_bytes(zone_size: u64, mutations: u32) -> u64 {
+    (zone_size / 2).saturating_sub(3 * BLOCK + mutations as u64 * MUTATION_BYTES)
+}
 
 const _: () = assert!(BLOCK32 as u64 == BLOCK && BLOCK_LEN as u64 == BLOCK);
 const _: () = assert!(SETTINGS_FIRST + SETTINGS_SLOT <= SETTINGS_SECOND);

@@ -126,6 +126,9 @@ fn expected(request: &Captured) -> (MessageType, Expected) {
         // One client asks for a device log that this drive does not have.
         MessageType::GETLOG if names_device_log(message.command_bytes()) => StatusCode::NOT_FOUND,
         MessageType::GETLOG => StatusCode::SUCCESS,
+        // Each comes alone, so no batch is open.
+        MessageType::START_BATCH => StatusCode::SUCCESS,
+        MessageType::END_BATCH | MessageType::ABORT_BATCH => StatusCode::INVALID_BATCH,
         _ => StatusCode::INVALID_REQUEST,
     };
     (kind, Expected::Status(code))

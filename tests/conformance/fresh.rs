@@ -16,9 +16,18 @@ pub(crate) struct Fresh {
 
 impl Fresh {
     pub(crate) fn drive() -> Self {
+        Self::drive_with("")
+    }
+
+    /// A drive with these settings in its configuration file.
+    pub(crate) fn drive_with(settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the image");
         let image = folder.path().join("drive.img");
-        let drive = Drive::start(&image, &["--size", "256MiB"]).expect("a running drive");
+        let file = folder.path().join("kineticd.toml");
+        std::fs::write(&file, settings).expect("a configuration file");
+        let file = file.to_string_lossy();
+        let arguments = ["--size", "256MiB", "--config", &file];
+        let drive = Drive::start(&image, &arguments).expect("a running drive");
         Self {
             drive,
             _folder: folder,

@@ -10,6 +10,7 @@ mod fresh;
 
 mod logs;
 
+mod batch;
 mod captured;
 mod headers;
 mod hello;

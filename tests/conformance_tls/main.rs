@@ -6,6 +6,8 @@ mod fresh;
 #[path = "../conformance/logs.rs"]
 mod logs;
 
+#[path = "../conformance/batch/mod.rs"]
+mod batch;
 #[path = "../conformance/captured.rs"]
 mod captured;
 #[path = "../conformance/headers.rs"]

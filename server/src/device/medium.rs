@@ -39,6 +39,7 @@ pub enum MediumError {
 /// The disk of a drive, and the store on it while that is open.
 pub struct Medium {
     uuid: [u8; 16],
+    zone_size: u32,
     open: ArcSwapOption<Opening>,
     state: Mutex<State>,
 }
@@ -106,9 +107,10 @@ impl std::fmt::Debug for Medium {
 impl Medium {
     /// Opens the drive on a disk and starts its threads.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, MediumError> {
-        let uuid = kinetic_store::open::slots::choose(&*disk)?.uuid;
+        let superblock = kinetic_store::open::slots::choose(&*disk)?;
         let medium = Self {
-            uuid,
+            uuid: superblock.uuid,
+            zone_size: superblock.geometry.zone_size,
             open: ArcSwapOption::empty(),
             state: Mutex::new(State {
                 disk,
@@ -125,6 +127,13 @@ impl Medium {
     #[must_use]
     pub fn uuid(&self) -> [u8; 16] {
         self.uuid
+    }
+
+    /// Bytes of keys, versions, tags and values that every commit of at most so many mutations may
+    /// have, whether the store is open or not.
+    #[must_use]
+    pub fn commit_bytes(&self, mutations: u32) -> u64 {
+        kinetic_store::limits::commit_bytes(u64::from(self.zone_size), mutations)
     }
 
     /// The store, if it is open.

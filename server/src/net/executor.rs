@@ -132,29 +132,37 @@ impl Executor {
         match self.session.receive(&self.drive, frame, now_us) {
             Step::Answer(route, answer) => {
                 let value_bytes = frame.value.length() as u64 + answer.value.len() as u64;
-                self.answer(&Waiting { route, value_bytes }, answer, now_us);
+                self.answer(&Waiting::of(route, value_bytes), answer, now_us);
                 Flow::Go
             }
-            Step::Write(
-                route,
-                Write {
-                    mutations,
-                    durability,
-                },
-            ) => {
+            Step::Write(route, write) => {
                 let value_bytes = frame.value.length() as u64;
-                let token = self.pending.insert(Waiting { route, value_bytes });
-                let completion = completion(&self.inbox);
-                self.submit(Commit {
-                    mutations,
-                    durability,
-                    token,
-                    completion,
-                })
+                self.write(Waiting::of(route, value_bytes), write)
+            }
+            Step::EndBatch(route, write, ended) => {
+                let waiting = Waiting {
+                    batch: Some(Box::new(ended)),
+                    ..Waiting::of(route, 0)
+                };
+                self.write(waiting, write)
+            }
+            Step::Kept(request) => {
+                self.tally.count(request, frame.value.length() as u64, 0);
+                Flow::Go
             }
             Step::Read(route, read) => self.read(route, read),
             Step::HangUp(farewell) => Flow::HangUp(farewell),
         }
+    }
+
+    fn write(&mut self, waiting: Waiting, write: Write) -> Flow {
+        let token = self.pending.insert(waiting);
+        self.submit(Commit {
+            mutations: write.mutations,
+            durability: write.durability,
+            token,
+            completion: completion(&self.inbox),
+        })
     }
 
     fn submit(&mut self, commit: Commit) -> Flow {
@@ -203,7 +211,7 @@ impl Executor {
         match read.run(&self.drive.device, Effort::Cached) {
             Ok(answer) => {
                 let (now_us, value_bytes) = (route.arrived_us, answer.value.len() as u64);
-                self.answer(&Waiting { route, value_bytes }, answer, now_us);
+                self.answer(&Waiting::of(route, value_bytes), answer, now_us);
                 Flow::Go
             }
             Err(_unfinished) if self.disk_reads >= PENDING_DISK_READS => {
@@ -212,10 +220,7 @@ impl Executor {
             }
             Err(_unfinished) => {
                 let kept = route.clone();
-                let token = self.pending.insert(Waiting {
-                    route,
-                    value_bytes: 0,
-                });
+                let token = self.pending.insert(Waiting::of(route, 0));
                 let inbox = Arc::clone(&self.inbox);
                 match self.readers.submit(Box::new(Job { read, token, inbox })) {
                     Ok(()) => {
@@ -281,12 +286,13 @@ impl Executor {
         match done {
             Done::Commit(PUBLISHED, _) => self.publish_asked = false,
             Done::Commit(token, outcome) => {
-                let Some(waiting) = self.pending.remove(token) else {
+                let Some(mut waiting) = self.pending.remove(token) else {
                     return;
                 };
-                let answer = match outcome {
-                    Ok(()) => Answer::success(),
-                    Err(error) => Answer::of(of_commit(error.failure)),
+                let answer = match (waiting.batch.take(), outcome) {
+                    (Some(batch), outcome) => batch.answer(outcome),
+                    (None, Ok(())) => Answer::success(),
+                    (None, Err(error)) => Answer::of(of_commit(error.failure)),
                 };
                 let entry = answers_with_entry(waiting.route.request);
                 let answer = if entry { answer.with_entry() } else { answer };

@@ -14,7 +14,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use kinetic_proto::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -119,13 +118,11 @@ impl Server {
             plain: Some(plain.port()),
             tls: tls.map(|address| address.port()),
         };
-        let limits = Limits {
-            max_connections: Some(config.max_connections),
-            ..Limits::default()
-        };
+        let limits = config.limits(&medium);
         let drive = Arc::new(Drive {
             device: Device::new(medium, ports, limits),
             identities: IdentityTable::new([Identity::factory(&config.factory_key)]),
+            batches: Arc::default(),
         });
         drive.device.messages.note(&format!("listening on {plain}"));
         let mut doors = vec![(listener, Door::Plain)];

@@ -31,6 +31,13 @@ pub enum AnswerBody {
     Keys(Vec<Bytes>),
     /// Logs.
     Log(Box<GetLog>),
+    /// A batch that was ended: the sequences of its operations, and of the one that failed.
+    Batch {
+        /// In the order in which they came.
+        sequences: Vec<u64>,
+        /// Present if nothing was done.
+        failed: Option<u64>,
+    },
 }
 
 impl Answer {

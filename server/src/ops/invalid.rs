@@ -58,6 +58,9 @@ pub enum Invalid {
     /// PIN operations and security settings on a connection that anybody can read along.
     #[error("{0} needs a TLS connection")]
     NeedsTls(MessageType),
+    /// Something else than PUT and DELETE in a batch.
+    #[error("only PUT and DELETE can be part of a batch")]
+    NotAMember,
     /// PINAUTH for something that takes a signature.
     #[error("{0} is not a PIN operation: sign it with HMACAUTH")]
     NotAPinOperation(MessageType),

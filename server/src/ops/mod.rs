@@ -3,7 +3,8 @@
 //! A [`Request`] is parsed from the wire, then [`begin`] asks for the grants that it needs and
 //! makes it [`Work`]: an answer that is ready, a write for the store's queue, or a read that may
 //! have to wait for the disk. In layer order: [`invalid`], [`answer`], [`status`] (errors to
-//! statuses), [`entry`] (fields that operations share), the operations, [`request`], [`work`].
+//! statuses), [`entry`] (fields that operations share), the operations, [`request`], [`batch`]
+//! (several requests as one), [`work`].
 //! Not here: sockets, queues, threads (`net`), and who speaks (`session`).
 
 pub mod invalid;
@@ -34,6 +35,8 @@ pub mod get_log;
 
 pub mod request;
 
+pub mod batch;
+
 pub mod work;
 
 #[cfg(test)]
@@ -41,6 +44,6 @@ mod tests;
 
 pub use answer::{Answer, AnswerBody};
 pub use invalid::Invalid;
-pub use request::{Request, answers_with_entry};
+pub use request::{Control, Request, answers_with_entry};
 pub use status::{NotCached, Unfinished};
 pub use work::{Read, Work, Write, begin};

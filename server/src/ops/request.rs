@@ -14,6 +14,17 @@ use super::neighbour::{Neighbour, Side};
 use super::put::Put;
 use super::range::KeysInRange;
 
+/// What a request does to a batch as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// START_BATCH.
+    Start,
+    /// END_BATCH. Its count of operations is not compared: clients disagree about it.
+    End,
+    /// ABORT_BATCH.
+    Abort,
+}
+
 /// A request that keeps all limits; nobody has looked at permissions yet.
 #[derive(Debug, Clone)]
 pub enum Request {
@@ -35,6 +46,8 @@ pub enum Request {
     Flush,
     /// Reads logs.
     Logs(Logs),
+    /// Opens, commits or forgets the batch that its header names.
+    Batch(Control),
 }
 
 impl Request {
@@ -79,6 +92,9 @@ impl Request {
                 let logs = body_of(kind, command, source)?.get_log;
                 Logs::parse(logs).map(Self::Logs)
             }
+            MessageType::START_BATCH => Ok(Self::Batch(Control::Start)),
+            MessageType::END_BATCH => Ok(Self::Batch(Control::End)),
+            MessageType::ABORT_BATCH => Ok(Self::Batch(Control::Abort)),
             MessageType::PINOP | MessageType::SECURITY => Err(Invalid::NeedsTls(kind)),
             kind if !kind.is_request() => Err(Invalid::NotARequest(kind)),
             kind if kind.is_known() => Err(Invalid::Unsupported(kind)),

@@ -68,6 +68,7 @@ impl Bed {
                 }
             },
             Work::Write(write) => self.commit(write),
+            Work::Batch(control) => panic!("{control:?} is for a connection"),
         }
     }
 

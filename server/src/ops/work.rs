@@ -7,7 +7,7 @@ use kinetic_store::{Durability, Effort, Mutation};
 
 use super::answer::Answer;
 use super::get::{self, Extent};
-use super::request::Request;
+use super::request::{Control, Request};
 use super::status::Unfinished;
 use super::{delete, flush, get_log, get_version, neighbour, noop, put, range};
 use crate::auth::{Access, Denied, Grant, grant};
@@ -22,9 +22,11 @@ pub enum Work {
     Write(Write),
     /// A read.
     Read(Read),
+    /// Something for the connection's batches.
+    Batch(Control),
 }
 
-/// A commit of one request.
+/// A commit of one request, or of one batch.
 #[derive(Debug)]
 pub struct Write {
     /// What to change; nothing for a flush.
@@ -99,5 +101,7 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
             Ok(grant) => Work::Done(get_log::run(&grant, logs, device)),
             Err(denied) => Work::Done(Answer::of(denied.into())),
         },
+        // Its members need permissions, each its own.
+        Request::Batch(control) => Work::Batch(control),
     }
 }

@@ -4,7 +4,8 @@
 //! connection, and nothing that it says has an effect or a signed answer; a sequence grows; the
 //! cluster version is the device's; the drive is not locked; the priority is one the identity may
 //! use; sizes are in bounds. Only then is the request parsed, its permission asked for, and its
-//! work made.
+//! work made. A member of a batch goes through the same checks; what would be its answer is kept
+//! for END.
 //! Not here: doing the work, and when (`net`).
 
 use std::sync::Arc;
@@ -16,13 +17,15 @@ use kinetic_proto::{
     CommandView, Frame, FrameValue, HeaderView, MessageType, MessageView, StatusCode,
 };
 
+use super::batches::{Account, Batches, End, Ended, Member};
 use super::reply::{Route, Signer};
 use super::unsolicited::Farewell;
 use crate::auth::{Access, Channel, Identity, IdentityTable};
 use crate::device::Device;
+use crate::ops::batch::{self, RefusedBatch};
 use crate::ops::entry::Source;
 use crate::ops::status::locked;
-use crate::ops::{self, Answer, Invalid, Read, Request, Work, Write, answers_with_entry};
+use crate::ops::{self, Answer, Control, Invalid, Read, Request, Work, Write, answers_with_entry};
 
 /// What all sessions of a drive share.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct Drive {
     pub device: Device,
     /// Who may use it.
     pub identities: IdentityTable,
+    /// What the open batches of all connections hold.
+    pub batches: Arc<Account>,
 }
 
 /// What to do with a frame.
@@ -40,6 +45,10 @@ pub enum Step {
     Answer(Route, Answer),
     /// Commit this and answer by the outcome.
     Write(Route, Write),
+    /// Commit this, and have the batch make an answer of the outcome.
+    EndBatch(Route, Write, Ended),
+    /// Nothing now: a batch keeps this request, and it has no answer of its own.
+    Kept(MessageType),
     /// Read this and answer with it.
     Read(Route, Read),
     /// Send this as the last frame and close.
@@ -53,6 +62,14 @@ pub struct Session {
     channel: Channel,
     greatest_sequence: Option<u64>,
     caller: Option<Caller>,
+    batches: Batches,
+}
+
+/// A command whose sender is known, and the frame that it came in.
+struct Heard<'a> {
+    frame: &'a Frame,
+    command: &'a CommandView<'a>,
+    route: Route,
 }
 
 /// The identity that spoke last. The copy belongs to the connection alone, so that signing for
@@ -72,6 +89,7 @@ impl Session {
             channel,
             greatest_sequence: None,
             caller: None,
+            batches: Batches::default(),
         }
     }
 
@@ -108,10 +126,50 @@ impl Session {
             arrived_us: now_us,
             cluster_version: None,
         };
-        if command.header.is_none() {
+        let member_of = match (&route.signer, kind) {
+            (Signer::Identity(_), MessageType::PUT | MessageType::DELETE) => header.batch_id,
+            _ => None,
+        };
+        let heard = Heard {
+            frame,
+            command: &command,
+            route,
+        };
+        if let Some(id) = member_of {
+            return self.member(id, drive, heard);
+        }
+        let (route, access, request) = self.judge(drive, heard)?;
+        Ok(match ops::begin(request, &access, &drive.device) {
+            Work::Done(answer) => Step::Answer(route, answer),
+            Work::Write(write) => Step::Write(route, write),
+            Work::Read(read) => Step::Read(route, read),
+            Work::Batch(control) => {
+                let id = header.batch_id.unwrap_or(0);
+                match self.control(drive, id, control) {
+                    Ok(End::Answer(answer)) => Step::Answer(route, answer),
+                    Ok(End::Commit(write, ended)) => Step::EndBatch(route, write, ended),
+                    Err(refused) => Step::Answer(route, Answer::of(refused.into())),
+                }
+            }
+        })
+    }
+
+    /// The checks of a command that is authenticated, up to a request that keeps all limits.
+    fn judge(
+        &mut self,
+        drive: &Drive,
+        heard: Heard<'_>,
+    ) -> Result<(Route, Access, Request), Box<Step>> {
+        let Heard {
+            frame,
+            command,
+            route,
+        } = heard;
+        let Some(header) = &command.header else {
             let status = StatusCode::HEADER_REQUIRED.with_text("the command has no header");
             return Err(refuse(route, Answer::of(status)));
-        }
+        };
+        let kind = route.request;
         self.check_sequence(&route)?;
         let Signer::Identity(identity) = &route.signer else {
             let invalid = match kind {
@@ -121,21 +179,61 @@ impl Session {
             return Err(refuse(route, Answer::of(invalid.into())));
         };
         let access = Access::new(Arc::clone(identity), self.channel);
-        let route = check_header(drive, &access, &header, route)?;
-        let request = match parse(drive, frame, &command, kind) {
-            Ok(request) => request,
-            Err(invalid) => {
-                let answer = Answer::of(invalid.into());
-                let entry = answers_with_entry(kind);
-                let answer = if entry { answer.with_entry() } else { answer };
-                return Err(refuse(route, answer));
-            }
+        let route = check_header(drive, &access, header, route)?;
+        let route = self.check_batch(header, route)?;
+        match parse(drive, frame, command, kind) {
+            Ok(request) => Ok((route, access, request)),
+            Err(invalid) => Err(refuse(route, with_entry(kind, Answer::of(invalid.into())))),
+        }
+    }
+
+    /// A PUT or DELETE that names a batch: kept, with whatever would have been its answer.
+    fn member(&mut self, id: u32, drive: &Drive, heard: Heard<'_>) -> Result<Step, Box<Step>> {
+        if !self.batches.is_open(id) {
+            return Err(hang_up(Farewell::UnknownBatch(id)));
+        }
+        let (kind, sequence) = (heard.route.request, heard.route.sequence);
+        let mutation = match self.judge(drive, heard) {
+            Ok((_, access, request)) => batch::member(request, &access),
+            Err(step) => match *step {
+                Step::Answer(_, answer) => Err(answer.status),
+                other => return Err(Box::new(other)),
+            },
         };
-        Ok(match ops::begin(request, &access, &drive.device) {
-            Work::Done(answer) => Step::Answer(route, answer),
-            Work::Write(write) => Step::Write(route, write),
-            Work::Read(read) => Step::Read(route, read),
-        })
+        let member = Member { sequence, mutation };
+        self.batches
+            .add(id, member, &drive.device.limits)
+            .map_err(|over| hang_up(Farewell::BatchOverLimit(over)))?;
+        Ok(Step::Kept(kind))
+    }
+
+    fn control(&mut self, drive: &Drive, id: u32, control: Control) -> Result<End, RefusedBatch> {
+        let batches = &mut self.batches;
+        match control {
+            Control::Start => batches.start(id, &drive.device.limits, &drive.batches)?,
+            Control::End => return batches.end(id),
+            Control::Abort => batches.abort(id)?,
+        }
+        Ok(End::Answer(Answer::success()))
+    }
+
+    /// Nothing but its members and its end may name an open batch.
+    fn check_batch(&self, header: &HeaderView, route: Route) -> Result<Route, Box<Step>> {
+        match (header.batch_id, route.request) {
+            (
+                Some(_),
+                MessageType::PUT
+                | MessageType::DELETE
+                | MessageType::START_BATCH
+                | MessageType::END_BATCH
+                | MessageType::ABORT_BATCH,
+            ) => Ok(route),
+            (Some(batch), kind) if self.batches.is_open(batch) => {
+                let refused = RefusedBatch::NotAMember { kind, batch };
+                Err(refuse(route, with_entry(kind, Answer::of(refused.into()))))
+            }
+            _ => Ok(route),
+        }
     }
 
     /// Whoever signed, or why the connection ends. An absent `authType` is read as HMACAUTH: that
@@ -204,6 +302,15 @@ impl Session {
     }
 }
 
+/// The answer as clients expect it to this type of request.
+fn with_entry(kind: MessageType, answer: Answer) -> Answer {
+    if answers_with_entry(kind) {
+        answer.with_entry()
+    } else {
+        answer
+    }
+}
+
 fn refuse(route: Route, answer: Answer) -> Box<Step> {
     Box::new(Step::Answer(route, answer))
 }
@@ -212,7 +319,7 @@ fn hang_up(farewell: Farewell) -> Box<Step> {
     Box::new(Step::HangUp(farewell))
 }
 
-/// Cluster version, lock, priority, batch.
+/// Cluster version, lock, priority.
 fn check_header(
     drive: &Drive,
     access: &Access,
@@ -245,12 +352,7 @@ fn check_header(
         let status = StatusCode::NOT_AUTHORIZED.with_text(text);
         return Err(refuse(route, Answer::of(status)));
     }
-    match (header.batch_id, route.request) {
-        (Some(batch), MessageType::PUT | MessageType::DELETE) => {
-            Err(hang_up(Farewell::UnknownBatch(batch)))
-        }
-        _ => Ok(route),
-    }
+    Ok(route)
 }
 
 /// Sizes and fields. An over-long value was thrown away as it came, whoever sent it for whatever.

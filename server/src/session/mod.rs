@@ -2,9 +2,11 @@
 //! effects go out as values.
 //!
 //! In layer order: [`reply`] (the way back), [`unsolicited`] (hello and farewell),
-//! [`conversation`] (the checks, and what to do).
+//! [`batches`] (those that are open), [`conversation`] (the checks, and what to do).
 
 pub mod reply;
+
+pub mod batches;
 
 pub mod unsolicited;
 

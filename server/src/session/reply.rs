@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use kinetic_proto::schema::Command;
-use kinetic_proto::schema::command::{Body, Header, Range, Status};
+use kinetic_proto::schema::command::{Batch, Body, Header, Range, Status};
 use kinetic_proto::{
     FrameError, HeaderView, KeyValueView, MessageType, Reply, Seal, StatusCode, StatusView, message,
 };
@@ -88,7 +88,7 @@ impl Route {
                 algorithm: attributes.algorithm,
                 ..KeyValueView::default()
             }),
-            AnswerBody::Keys(_) | AnswerBody::Log(_) => {
+            AnswerBody::Keys(_) | AnswerBody::Log(_) | AnswerBody::Batch { .. } => {
                 let command = self.command(body, status.clone());
                 return message::encode_frame(self.seal(), &command, value_length, out);
             }
@@ -125,6 +125,14 @@ impl Route {
             },
             AnswerBody::Log(log) => Body {
                 get_log: Some(log),
+                ..Body::default()
+            },
+            AnswerBody::Batch { sequences, failed } => Body {
+                batch: Some(Batch {
+                    count: u32::try_from(sequences.len()).ok(),
+                    sequence: sequences,
+                    failed_sequence: failed,
+                }),
                 ..Body::default()
             },
             AnswerBody::Empty

@@ -8,6 +8,7 @@ use kinetic_proto::schema::Command;
 use kinetic_proto::schema::command::{Body, GetLog, Header, Status};
 use kinetic_proto::{FrameError, Seal, StatusCode, message};
 
+use super::batches::OverLimit;
 use crate::device::Device;
 
 /// Appends the first frame of a connection: names, limits, cluster version, and its id.
@@ -64,6 +65,9 @@ pub enum Farewell {
     /// A write for a batch that is not open; it would never be answered.
     #[error("batch {0} is not open on this connection")]
     UnknownBatch(u32),
+    /// A write that is too much for its batch; it would never be answered either.
+    #[error("{0}")]
+    BatchOverLimit(#[from] OverLimit),
     /// Too many connections.
     #[error("the drive has {0} connections already, as many as it keeps; close one or wait")]
     TooManyConnections(u32),
@@ -80,7 +84,7 @@ impl Farewell {
             }
             Self::NoHeader => StatusCode::HEADER_REQUIRED,
             Self::AuthType(_) | Self::Malformed(_) | Self::Frame(_) => StatusCode::INVALID_REQUEST,
-            Self::UnknownBatch(_) => StatusCode::INVALID_BATCH,
+            Self::UnknownBatch(_) | Self::BatchOverLimit(_) => StatusCode::INVALID_BATCH,
             Self::TooManyConnections(_) => StatusCode::SERVICE_BUSY,
             Self::Stopping => StatusCode::CONNECTION_TERMINATED,
         }

@@ -10,6 +10,7 @@ use crate::entry::State;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len32, width};
 use crate::layout::geometry::Location;
+use crate::limits::BLOCK_LEN;
 
 /// First bytes of a group.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"KGRP");
@@ -33,6 +34,7 @@ pub const FIELDS: [Field; 12] = fields([
 ]);
 /// Bytes of a group header.
 pub const WIDTH: usize = width(&FIELDS);
+const _: () = assert!(WIDTH <= BLOCK_LEN);
 const SUMMED: usize = WIDTH - 4;
 const HEADER_SUMMED: usize = WIDTH - 8;
 

@@ -7,6 +7,7 @@
 use crate::entry::{Attributes, Entry, Key, Seqno, State, ValueRef};
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len16, width};
 use crate::layout::geometry::{Location, ZoneId};
+use crate::limits::MUTATION_BYTES;
 
 /// Fixed fields of a record, in order; key, version and tag follow.
 pub const FIELDS: [Field; 11] = fields([
@@ -24,6 +25,8 @@ pub const FIELDS: [Field; 11] = fields([
 ]);
 /// Bytes of the fixed fields.
 pub const WIDTH: usize = width(&FIELDS);
+
+const _: () = assert!(WIDTH as u64 <= MUTATION_BYTES);
 
 const PUT: u8 = 1;
 const DELETE: u8 = 2;

@@ -1,5 +1,6 @@
 //! What a connection waits for, by token.
 
+use crate::session::batches::Ended;
 use crate::session::reply::Route;
 
 /// A slab of routes: the way back for each answer that is not there yet.
@@ -17,6 +18,19 @@ pub(crate) struct Waiting {
     pub(crate) route: Route,
     /// Bytes of the value that came with the request.
     pub(crate) value_bytes: u64,
+    /// The batch that makes the answer.
+    pub(crate) batch: Option<Box<Ended>>,
+}
+
+impl Waiting {
+    /// A request on its own.
+    pub(crate) fn of(route: Route, value_bytes: u64) -> Self {
+        Self {
+            route,
+            value_bytes,
+            batch: None,
+        }
+    }
 }
 
 impl Pending {

@@ -28,6 +28,7 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
     let drive = Arc::new(Drive {
         device: Device::new(medium(), ports, Limits::default()),
         identities: IdentityTable::new([Identity::factory(FACTORY_KEY)]),
+        batches: Arc::default(),
     });
     let (readers, _handles) = Readers::start(&drive, 1).unwrap();
     let clock = Clock::start();

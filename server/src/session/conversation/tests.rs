@@ -21,7 +21,11 @@ fn talk() -> Talk {
     let device = device();
     let identities = IdentityTable::new([Identity::factory(FACTORY_KEY)]);
     Talk {
-        drive: Drive { device, identities },
+        drive: Drive {
+            device,
+            identities,
+            batches: Arc::default(),
+        },
         session: Session::new(77, Channel::Plain),
     }
 }
@@ -275,7 +279,7 @@ fn what_is_no_request_is_refused_by_name() {
     assert!(refused(3).contains("PUT_RESPONSE is not a request"));
     assert!(refused(-1).contains("not a request"));
     assert!(refused(98).contains("98 is not known"));
-    assert!(refused(MessageType::START_BATCH.0).contains("not supported"));
+    assert!(refused(MessageType::MEDIASCAN.0).contains("not supported"));
     assert!(refused(MessageType::SECURITY.0).contains("TLS"));
 }
 
@@ -343,6 +347,41 @@ fn a_write_without_an_entry_or_for_a_batch_that_is_not_open_does_nothing() {
     }
     let farewell = talk().farewell(frame(&batched, b""));
     assert_eq!(farewell, Farewell::UnknownBatch(0));
+}
+
+#[test]
+fn a_member_without_permission_fails_its_batch_and_is_not_answered() {
+    let mut talk = talk();
+    let writer = Identity {
+        scopes: vec![crate::auth::Scope {
+            value: Bytes::from_static(b"mine"),
+            permissions: [crate::auth::Permission::Write].into_iter().collect(),
+            ..Default::default()
+        }],
+        ..Identity::factory(FACTORY_KEY)
+    };
+    talk.drive.identities.replace([writer]);
+    let of_batch = |mut command: Command| {
+        if let Some(header) = &mut command.header {
+            header.batch_id = Some(3);
+        }
+        command
+    };
+    let start = of_batch(command(1, MessageType::START_BATCH, None));
+    assert_eq!(talk.answer(&start).status_code(), StatusCode::SUCCESS);
+    for (sequence, key) in [(2, &b"mine"[..]), (3, b"yours"), (4, b"mine too")] {
+        let put = of_batch(command(sequence, MessageType::PUT, body(entry(key))));
+        assert!(matches!(talk.say(&put), Step::Kept(MessageType::PUT)));
+    }
+    let end = of_batch(command(5, MessageType::END_BATCH, None));
+    let answer = talk.answer(&end);
+    assert_eq!(answer.status_code(), StatusCode::INVALID_BATCH);
+    assert!(text(&answer).starts_with("NOT_AUTHORIZED: permission denied"));
+    let batch = answer.command.body.unwrap().batch.unwrap();
+    assert_eq!(
+        (batch.failed_sequence, batch.sequence),
+        (Some(3), vec![2, 3, 4])
+    );
 }
 
 #[test]
