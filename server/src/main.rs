@@ -17,6 +17,7 @@ use kinetic_server::image::{self, ImageError, Origin};
 use kinetic_server::session::Drive;
 use kinetic_server::{Server, StartError};
 use kinetic_store::Options;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -36,12 +37,26 @@ fn main() -> ExitCode {
         eprintln!("kineticd: the log filter is not understood: {error}");
         return ExitCode::from(2);
     }
+    raise_descriptor_limit();
     match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kineticd: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Takes all descriptors that the host allows. The soft limit is often 1,024, for programs that use
+/// `select`; a drive keeps as many connections, and its disk and sockets come on top.
+fn raise_descriptor_limit() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

@@ -15,10 +15,10 @@ mod requests;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kinetic_tests::conversation::Conversation;
-use kinetic_tests::drive::Drive;
+use kinetic_tests::drive::{Drive, DriveError};
 use kinetic_tests::raw::RawConnection;
 use tempfile::TempDir;
 
@@ -36,9 +36,13 @@ const KEPT_VALUE: &[u8] = b"must not be lost";
 
 impl Target {
     fn new() -> Self {
+        Self::on(|image| Drive::start(image, &["--size", "256MiB"]))
+    }
+
+    fn on(start: impl FnOnce(&Path) -> Result<Drive, DriveError>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the image");
         let image = folder.path().join("drive.img");
-        let drive = Drive::start(&image, &["--size", "256MiB"]).expect("a running drive");
+        let drive = start(&image).expect("a running drive");
         let target = Self {
             drive,
             image,
@@ -64,11 +68,38 @@ impl Target {
         serves(self.drive.plain());
     }
 
+    /// Stops the drive by SIGTERM while `meanwhile` runs, and starts it on the same image.
+    fn restarted(self, meanwhile: impl FnOnce() + Send) -> Self {
+        let Self {
+            drive,
+            image,
+            _folder,
+        } = self;
+        let status = std::thread::scope(|scope| {
+            let others = scope.spawn(meanwhile);
+            let status = drive.stop().expect("a drive that stops");
+            others.join().expect("what peers see of the stop");
+            status
+        });
+        assert!(status.success(), "{status}");
+        let drive = Drive::start(&image, &[]).expect("a running drive");
+        Self {
+            drive,
+            image,
+            _folder,
+        }
+    }
+
     /// The most bytes of memory that the drive's process ever had.
     fn peak_memory_bytes(&self) -> u64 {
+        self.memory_bytes("VmHWM:")
+    }
+
+    /// What the kernel says of the memory of the drive's process.
+    fn memory_bytes(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.drive.id());
         let status = fs::read_to_string(path).expect("the drive's process lives");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let number = line.and_then(|line| line.split_whitespace().next());
         let kibibytes: u64 = number.and_then(|text| text.parse().ok()).expect("a number");
         kibibytes << 10

@@ -46,7 +46,22 @@ pub struct Drive {
 impl Drive {
     /// Starts the drive on an image, with further arguments, and waits until it serves.
     pub fn start(image: &Path, arguments: &[&str]) -> Result<Self, DriveError> {
-        let mut command = Command::new(Program::Drive.path()?);
+        Self::run(Command::new(Program::Drive.path()?), image, arguments)
+    }
+
+    /// The same where the host's soft limit of open files is this.
+    pub fn start_with_descriptors(
+        image: &Path,
+        arguments: &[&str],
+        descriptors: u32,
+    ) -> Result<Self, DriveError> {
+        let mut shell = Command::new("sh");
+        let line = format!("ulimit -S -n {descriptors} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &line]).arg(Program::Drive.path()?);
+        Self::run(shell, image, arguments)
+    }
+
+    fn run(mut command: Command, image: &Path, arguments: &[&str]) -> Result<Self, DriveError> {
         command
             .arg(image)
             .args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"])

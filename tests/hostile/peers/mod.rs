@@ -1,4 +1,8 @@
-//! Peers that send or take too slowly, or too much.
+//! Peers that send or take too slowly, or too much, or not what they should.
+
+mod crowds;
+mod forgeries;
+mod stops;
 
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::Body;
