@@ -1,34 +1,58 @@
 //! From the global arguments to a connection.
 //!
-//! Guarantees: the key comes from one place, in the order file, prompt, environment, factory,
-//! and is not printed. Not here: what is done with the connection.
+//! Guarantees: TLS where any option of it is given, and then only with a certificate that was said
+//! to be trusted. Not here: what is done with the connection.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
+use std::fs;
 use std::path::Path;
 
-use kinetic_client::config::FACTORY_KEY;
-use kinetic_client::limits::DEFAULT_PORT;
-use kinetic_client::{Client, Config};
+use kinetic_client::limits::{DEFAULT_PORT, DEFAULT_TLS_PORT};
+use kinetic_client::{Authorities, Client, Config, Trust};
 
-use crate::args::GlobalArgs;
+use crate::args::{GlobalArgs, TrustArgs};
 use crate::failure::Failure;
-use crate::limits::MAX_KEY_FILE_BYTES;
+use crate::secrets::key;
 
-/// Connects to the drive.
+/// Connects to the drive, which has to be one.
 pub(crate) async fn connect(global: &GlobalArgs) -> Result<Client, Failure> {
     connect_with(global, config(global)?).await
 }
 
 /// Connects to the drive with a configuration made by [`config`].
 pub(crate) async fn connect_with(global: &GlobalArgs, config: Config) -> Result<Client, Failure> {
-    Ok(Client::connect(with_port(&global.drive), config).await?)
+    let drive = one_drive(global)?;
+    Ok(Client::connect(drive, config).await?)
 }
 
-/// Who connects, and how long it waits.
+/// The address of the drive, where several make no sense.
+pub(crate) fn one_drive(global: &GlobalArgs) -> Result<String, Failure> {
+    match &drives(global)[..] {
+        [drive] => Ok(drive.clone()),
+        several => Err(Failure::Usage(format!(
+            "this command works on one drive, and --drive names {}",
+            several.len()
+        ))),
+    }
+}
+
+/// The addresses of all drives that are named, with their ports.
+pub(crate) fn drives(global: &GlobalArgs) -> Vec<String> {
+    let port = if global.trust.wants_tls() {
+        DEFAULT_TLS_PORT
+    } else {
+        DEFAULT_PORT
+    };
+    let named = global.drives.iter().map(|drive| drive.trim());
+    named
+        .filter(|drive| !drive.is_empty())
+        .map(|drive| with_port(drive, port))
+        .collect()
+}
+
+/// Who connects, whom it trusts, and how long it waits.
 pub(crate) fn config(global: &GlobalArgs) -> Result<Config, Failure> {
     let mut config = Config::new(global.identity, &key(global)?);
+    config.trust = trust(&global.trust)?;
     config.cluster_version = global.cluster_version;
     if let Some(timeout) = global.timeout {
         config.connect_timeout = timeout;
@@ -37,62 +61,43 @@ pub(crate) fn config(global: &GlobalArgs) -> Result<Config, Failure> {
     Ok(config)
 }
 
-fn key(global: &GlobalArgs) -> Result<Vec<u8>, Failure> {
-    if let Some(path) = &global.key_file {
-        return key_file(path);
+fn trust(args: &TrustArgs) -> Result<Trust, Failure> {
+    if !args.fingerprint.is_empty() {
+        return Ok(Trust::Fingerprints(args.fingerprint.clone()));
     }
-    if global.ask_key {
-        if !io::stderr().is_terminal() {
-            return Err(Failure::Usage(
-                "--ask-key needs a terminal; use --key-file or KINETIC_KEY".to_owned(),
-            ));
-        }
-        let prompt = format!("Key of identity {}: ", global.identity);
-        let key = rpassword::prompt_password(prompt);
-        return key
-            .map(String::into_bytes)
-            .map_err(|source| Failure::Stream {
-                stream: "input",
-                source,
-            });
+    if let Some(path) = &args.ca {
+        return authorities(path).map(Trust::Authorities);
     }
-    let environment = global.environment_key.as_ref();
-    Ok(environment.map_or_else(|| FACTORY_KEY.to_vec(), |key| key.as_bytes().to_vec()))
+    match (args.insecure_tls, args.tls) {
+        (true, _) => Ok(Trust::Anybody),
+        (false, false) => Ok(Trust::Plain),
+        (false, true) => Err(Failure::Usage(
+            "--tls has to know whom to trust: --fingerprint HEX, which kineticd prints when it \
+             starts, or --ca FILE, or --insecure-tls for anybody"
+                .to_owned(),
+        )),
+    }
 }
 
-fn key_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |source| Failure::File {
+fn authorities(path: &Path) -> Result<Authorities, Failure> {
+    let pem = fs::read(path).map_err(|source| Failure::File {
         path: path.to_path_buf(),
         source,
-    };
-    let mut key = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(MAX_KEY_FILE_BYTES + 1)
-        .read_to_end(&mut key)
-        .map_err(failed)?;
-    if key.len() as u64 > MAX_KEY_FILE_BYTES {
-        let message = format!("{} is too long to be a key", path.display());
-        return Err(Failure::Usage(message));
-    }
-    if key.last() == Some(&b'\n') {
-        key.pop();
-        if key.last() == Some(&b'\r') {
-            key.pop();
-        }
-    }
-    Ok(key)
+    })?;
+    Authorities::from_pem(&pem)
+        .map_err(|error| Failure::Usage(format!("--ca {}: {error}", path.display())))
 }
 
-/// The address with the port of drives where it has none.
-fn with_port(address: &str) -> String {
+/// The address with a port where it has none.
+fn with_port(address: &str, port: u16) -> String {
     let behind_brackets = address.rsplit_once(']').map_or(address, |(_, rest)| rest);
     let is_bare_v6 = address.parse::<std::net::Ipv6Addr>().is_ok();
     if is_bare_v6 {
-        format!("[{address}]:{DEFAULT_PORT}")
+        format!("[{address}]:{port}")
     } else if behind_brackets.contains(':') {
         address.to_owned()
     } else {
-        format!("{address}:{DEFAULT_PORT}")
+        format!("{address}:{port}")
     }
 }
 
@@ -102,25 +107,10 @@ mod tests {
 
     #[test]
     fn an_address_without_a_port_gets_that_of_drives() {
-        assert_eq!(with_port("drive-7"), "drive-7:8123");
-        assert_eq!(with_port("drive-7:9"), "drive-7:9");
-        assert_eq!(with_port("::1"), "[::1]:8123");
-        assert_eq!(with_port("[::1]"), "[::1]:8123");
-        assert_eq!(with_port("[::1]:9"), "[::1]:9");
-    }
-
-    #[test]
-    fn a_key_file_loses_one_newline_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        for (content, key) in [
-            ("a b \n", "a b "),
-            ("a\r\n", "a"),
-            ("a\n\n", "a\n"),
-            ("a", "a"),
-        ] {
-            std::fs::write(&path, content).unwrap();
-            assert_eq!(key_file(&path).unwrap(), key.as_bytes());
-        }
+        assert_eq!(with_port("drive-7", 8123), "drive-7:8123");
+        assert_eq!(with_port("drive-7:9", 8123), "drive-7:9");
+        assert_eq!(with_port("::1", 8443), "[::1]:8443");
+        assert_eq!(with_port("[::1]", 8123), "[::1]:8123");
+        assert_eq!(with_port("[::1]:9", 8123), "[::1]:9");
     }
 }

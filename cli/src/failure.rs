@@ -7,7 +7,9 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use kinetic_client::{ConnectError, Disconnected, Error, HelloError, StatusCode};
+use kinetic_client::{
+    BatchError, ConnectError, Disconnected, Error, HelloError, StatusCode, TlsError,
+};
 use kinetic_store::disk::{DiskOpenError, HostRefusal};
 
 /// The exit codes, as `--help` tells them.
@@ -22,6 +24,8 @@ Exit codes:
   6  identity, key or permissions are not sufficient
   7  a local file cannot be read or written
   8  import or export: something was left out
+  9  the drive's certificate is not trusted
+Of several drives that fail each in another way, the code is 1.
 ";
 
 /// What kind of failure it is, by exit code.
@@ -36,6 +40,7 @@ pub(crate) enum Kind {
     Permission = 6,
     LocalFile = 7,
     Incomplete = 8,
+    Trust = 9,
 }
 
 /// Why a command failed.
@@ -71,6 +76,20 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{0}")]
     Incomplete(String),
+    #[error("{action}: {source}")]
+    Batch {
+        action: String,
+        source: Box<BatchError>,
+    },
+    #[error("{failed} of {total} drives failed")]
+    Drives {
+        failed: usize,
+        total: usize,
+        /// What all of them failed with.
+        kind: Option<Kind>,
+    },
+    #[error("the drive does not tell its access control list")]
+    Unpublished,
     #[error("{count} of {total} operations failed, the first with: {first}")]
     Bench {
         count: u64,
@@ -113,11 +132,24 @@ impl Failure {
                 source: HelloError::Refused { .. },
                 ..
             })
+            | Self::Drives { kind: None, .. }
+            | Self::Unpublished
             | Self::Format(_)
             | Self::InUse(_)
             | Self::ValueTooLong { .. }
             | Self::BrokenPipe => Kind::Refused,
+            Self::Connect(ConnectError::Tls { source, .. }) => match source {
+                TlsError::WrongFingerprint { .. }
+                | TlsError::Untrusted { .. }
+                | TlsError::NoCertificate
+                | TlsError::Name(_) => Kind::Trust,
+                _ => Kind::Connection,
+            },
             Self::Connect(_) => Kind::Connection,
+            Self::Drives {
+                kind: Some(kind), ..
+            } => *kind,
+            Self::Batch { source, .. } => kind_of_batch(source),
             Self::Drive { source, .. } | Self::Bench { first: source, .. } => kind_of(source),
             Self::NoSuchKey { .. } | Self::NoNeighbour { .. } => Kind::NotFound,
             Self::Version { .. } => Kind::VersionMismatch,
@@ -134,11 +166,34 @@ impl Failure {
                 "a drive listens for plain connections on port 8123 unless told otherwise; \
                  choose it with --drive HOST:PORT",
             ),
+            Self::Connect(ConnectError::Tls { source, .. }) => Some(match source {
+                TlsError::WrongFingerprint { .. } | TlsError::Untrusted { .. } => {
+                    "kineticd prints the fingerprint of its certificate when it starts; if it is \
+                     this one, --fingerprint HEX trusts it"
+                }
+                _ => {
+                    "a drive listens for TLS on port 8443 unless told otherwise, and without TLS on \
+                     8123"
+                }
+            }),
+            Self::Connect(ConnectError::Silent { .. }) => {
+                Some("--fingerprint HEX, --ca FILE or --insecure-tls connect under TLS")
+            }
             Self::Connect(_) => Some(
                 "is the drive running, and is this its address? `kineticd drive.img` prints \
                  where it listens; choose it with --drive HOST:PORT or KINETIC_DRIVE",
             ),
             Self::Drive { source, .. } | Self::Bench { first: source, .. } => advice_of(source),
+            Self::Batch { source, .. } => match &**source {
+                BatchError::Request(error) => advice_of(error),
+                BatchError::Operation { .. } => None,
+                BatchError::OperationTooLarge { .. } | BatchError::TooMany { .. } => {
+                    Some("`kinetic limits` shows the limits")
+                }
+            },
+            Self::Unpublished => {
+                Some("the protocol can set the list and not read it; keep the file that was set")
+            }
             Self::Version { .. } => Some(
                 "a put replaces only the version that it expects, and without \
                  --expected-version only an entry without a version; give the version found as \
@@ -160,13 +215,30 @@ impl Failure {
 }
 
 fn kind_of(error: &Error) -> Kind {
-    match (error.status(), error) {
-        (Some(StatusCode::NOT_FOUND), _) => Kind::NotFound,
-        (Some(StatusCode::VERSION_MISMATCH), _) => Kind::VersionMismatch,
-        (Some(StatusCode::NOT_AUTHORIZED | StatusCode::HMAC_FAILURE), _)
-        | (_, Error::Disconnected(Disconnected::BadSignature { .. })) => Kind::Permission,
+    let by_status = error.status().map(kind_of_status);
+    match (by_status, error) {
+        (Some(kind), _) if kind != Kind::Refused => kind,
+        (_, Error::Disconnected(Disconnected::BadSignature { .. })) => Kind::Permission,
         (_, Error::Timeout { .. } | Error::Disconnected(_)) => Kind::Connection,
+        (_, Error::NeedsTls(_)) => Kind::Usage,
         _ => Kind::Refused,
+    }
+}
+
+fn kind_of_status(status: StatusCode) -> Kind {
+    match status {
+        StatusCode::NOT_FOUND => Kind::NotFound,
+        StatusCode::VERSION_MISMATCH => Kind::VersionMismatch,
+        StatusCode::NOT_AUTHORIZED | StatusCode::HMAC_FAILURE => Kind::Permission,
+        _ => Kind::Refused,
+    }
+}
+
+fn kind_of_batch(error: &BatchError) -> Kind {
+    match error {
+        BatchError::Operation { status, .. } => kind_of_status(*status),
+        BatchError::Request(error) => kind_of(error),
+        BatchError::OperationTooLarge { .. } | BatchError::TooMany { .. } => Kind::Refused,
     }
 }
 
@@ -177,15 +249,20 @@ fn advice_of(error: &Error) -> Option<&'static str> {
                 "a change may have taken effect all the same; --timeout gives the drive longer",
             ),
             Error::Disconnected(Disconnected::BadSignature { .. }) => Some(WRONG_KEY),
+            Error::NeedsTls(_) => Some(
+                "connect under TLS with --fingerprint HEX, --ca FILE or --insecure-tls; drives \
+                 listen for it on port 8443 unless told otherwise",
+            ),
             Error::Disconnected(_) => Some("a change may have taken effect all the same"),
             _ => None,
         };
     };
     match status {
         StatusCode::HMAC_FAILURE => Some(WRONG_KEY),
-        StatusCode::NOT_AUTHORIZED => {
-            Some("this identity lacks the permission; choose another with --identity")
-        }
+        StatusCode::NOT_AUTHORIZED => Some(
+            "this identity lacks the permission, or the PIN is wrong; choose another identity \
+             with --identity",
+        ),
         StatusCode::VERSION_FAILURE => {
             Some("the drive has another cluster version; `kinetic info` shows it")
         }
@@ -194,7 +271,9 @@ fn advice_of(error: &Error) -> Option<&'static str> {
              --force to act whatever it is",
         ),
         StatusCode::NO_SPACE => Some("the drive is full; delete something first"),
-        StatusCode::DEVICE_LOCKED => Some("the drive is locked; unlock it with its PIN"),
+        StatusCode::DEVICE_LOCKED => {
+            Some("the drive is locked; `kinetic unlock` unlocks it with its PIN")
+        }
         StatusCode::SERVICE_BUSY => Some("the drive is busy; try again"),
         _ => None,
     }
@@ -238,6 +317,7 @@ mod tests {
             Kind::Permission,
             Kind::LocalFile,
             Kind::Incomplete,
+            Kind::Trust,
         ];
         for kind in kinds {
             assert!(

@@ -33,4 +33,13 @@ pub(crate) const LATENCY_DIGITS: u8 = 3;
 /// Longest key file, in bytes.
 pub(crate) const MAX_KEY_FILE_BYTES: u64 = 64 << 10;
 
+/// Longest line of a batch's file, in bytes: a value of 1 MiB in hexadecimal digits, and its key.
+pub(crate) const MAX_BATCH_LINE_BYTES: u64 = 4 << 20;
+
+/// Longest file with an access control list, in bytes.
+pub(crate) const MAX_ACL_FILE_BYTES: u64 = 4 << 20;
+
+/// Bytes of a key that is made to be known to nobody.
+pub(crate) const RANDOM_KEY_BYTES: usize = 32;
+
 const _: () = assert!(DEFAULT_JOBS <= MAX_JOBS);

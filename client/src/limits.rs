@@ -11,6 +11,9 @@ pub use kinetic_proto::limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
 /// Where a drive listens unless told otherwise.
 pub const DEFAULT_PORT: u16 = 8123;
 
+/// Where a drive listens for TLS unless told otherwise.
+pub const DEFAULT_TLS_PORT: u16 = 8443;
+
 /// What a request counts for beside its key and value, in bytes: its place in the queues.
 pub const REQUEST_OVERHEAD: usize = 512;
 

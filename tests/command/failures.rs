@@ -176,7 +176,7 @@ fn wrong_usage_is_code_2_and_reaches_no_drive() {
 #[test]
 fn the_help_tells_the_exit_codes() {
     let said = Kinetic::new().args(["--help"]).run().done();
-    for code in 0..=8 {
+    for code in 0..=9 {
         let is_told = said
             .lines()
             .iter()

@@ -22,6 +22,19 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// What is shown of each stream when an expectation failed.
 const SHOWN_BYTES: usize = 4000;
 
+/// What of the test's own environment could reach the command.
+const ENVIRONMENT: [&str; 9] = [
+    "KINETIC_DRIVE",
+    "KINETIC_IDENTITY",
+    "KINETIC_KEY",
+    "KINETIC_TLS",
+    "KINETIC_FINGERPRINT",
+    "KINETIC_CA",
+    "KINETIC_INSECURE_TLS",
+    "KINETIC_PIN",
+    "KINETIC_NEW_PIN",
+];
+
 /// A run to be.
 pub(crate) struct Kinetic {
     command: Command,
@@ -51,7 +64,7 @@ impl Kinetic {
     /// The command without a drive, an identity or a key.
     pub(crate) fn new() -> Self {
         let mut command = Command::new(Program::Command.path().expect("the command's program"));
-        for name in ["KINETIC_DRIVE", "KINETIC_IDENTITY", "KINETIC_KEY"] {
+        for name in ENVIRONMENT {
             command.env_remove(name);
         }
         Self {

@@ -7,6 +7,8 @@
 
 mod kinetic;
 
+mod admin;
+mod batches;
 mod failures;
 mod images;
 mod listing;
@@ -62,6 +64,16 @@ impl Served {
     /// The command, told of this drive.
     fn kinetic(&self) -> Kinetic {
         Kinetic::at(self.drive.plain())
+    }
+
+    /// The command, told of this drive's TLS port and of nobody to trust.
+    fn over_tls(&self) -> Kinetic {
+        Kinetic::at(self.drive.tls())
+    }
+
+    /// The command under TLS, trusting whoever answers.
+    fn secured(&self) -> Kinetic {
+        self.over_tls().args(["--insecure-tls"])
     }
 
     /// Runs the command with arguments and without standard input.

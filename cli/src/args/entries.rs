@@ -16,7 +16,8 @@ fn byte_text() -> impl TypedValueParser<Value = ByteText> {
     OsStringValueParser::new().try_map(ByteText::parse)
 }
 
-fn algorithm(text: &str) -> Result<Algorithm, String> {
+/// An algorithm by its name or number.
+pub(crate) fn algorithm(text: &str) -> Result<Algorithm, String> {
     let named = Algorithm::ALL
         .iter()
         .find(|known| known.name() == Some(text));
@@ -105,6 +106,20 @@ pub(crate) struct DeleteArgs {
     /// When the drive answers
     #[arg(long, value_enum, default_value_t = DurabilityArg::WriteThrough, value_name = "WHEN")]
     pub(crate) durability: DurabilityArg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each line is one operation as JSON; keys, values, versions and tags are text, hex:.. or base64:..
+
+    {\"put\": \"a\", \"value\": \"1\", \"version\": \"2\", \"expected_version\": \"1\"}
+    {\"put\": \"b\", \"file\": \"photo.jpg\", \"force\": true, \"tag\": \"..\", \"algorithm\": \"sha1\"}
+    {\"delete\": \"c\", \"force\": true}
+
+Every operation sees the drive as it was before the batch.")]
+pub(crate) struct BatchArgs {
+    /// The file with the operations, - for standard input
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

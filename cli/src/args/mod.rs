@@ -3,8 +3,10 @@
 //! Guarantees: whatever clap lets through is within its bounds. Not here: doing it (`commands`,
 //! `transfer`, `bench`).
 //!
-//! In layer order: `entries` (single keys), `transfer` (import, export), `bench`, `disk`
-//! (offline), and here the whole.
+//! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
+//! `bench`, `disk` (offline), `admin` (locks, PINs, identities, setup), and here the whole.
+
+mod trust;
 
 mod entries;
 
@@ -13,6 +15,8 @@ mod transfer;
 mod bench;
 
 mod disk;
+
+mod admin;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,10 +28,16 @@ use crate::failure::EXIT_CODES;
 use crate::output::Format;
 use crate::units::parse_time;
 
+pub(crate) use admin::{
+    AclCommand, AclFileArgs, ClearPinArgs, ClusterVersionCommand, ConsentArgs, EraseArgs,
+    FirmwareArgs, LockArgs, PinArgs, PinCommand, PinKindArg, RevokeArgs, SetPinArgs,
+};
 pub(crate) use bench::{BenchArgs, Mix, Operation};
 pub(crate) use disk::{DriveCommand, FormatArgs};
-pub(crate) use entries::{DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs};
+pub(crate) use entries::algorithm;
+pub(crate) use entries::{BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
+pub(crate) use trust::TrustArgs;
 
 const KEY_FORMS: &str = "\
 Keys, versions and tags are text as it is, hex:00ff, base64:AP8=, or text:... for text that
@@ -56,15 +66,22 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Drive and output")]
 pub(crate) struct GlobalArgs {
-    /// The drive's address; without a port, 8123
+    /// The drive's address; without a port, 8123, or 8443 under TLS
+    ///
+    /// Commands that change the drive itself take several, with commas between them or each with
+    /// an option of its own.
     #[arg(
-        long,
+        long = "drive",
         global = true,
         env = "KINETIC_DRIVE",
         value_name = "HOST:PORT",
-        default_value = "127.0.0.1:8123"
+        value_delimiter = ',',
+        default_value = "127.0.0.1"
     )]
-    pub(crate) drive: String,
+    pub(crate) drives: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 
     /// The identity that signs requests
     #[arg(
@@ -130,6 +147,27 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Wait until all that was stored is on the disk
     Flush,
+    /// Do the puts and deletes of a file together or not at all
+    Batch(BatchArgs),
+    /// Show the drive's limits
+    Limits,
+    /// Lock drives: they answer nothing but unlock and erase until they are unlocked
+    Lock(LockArgs),
+    /// Unlock drives
+    Unlock(PinArgs),
+    /// Erase drives: all data, PINs, identities and the cluster version
+    Erase(EraseArgs),
+    /// Set or clear the PINs for locking and erasing
+    #[command(subcommand)]
+    Pin(PinCommand),
+    /// Say who may do what
+    #[command(subcommand)]
+    Acl(AclCommand),
+    /// Show or set the number that requests must carry
+    #[command(subcommand)]
+    ClusterVersion(ClusterVersionCommand),
+    /// Hand drives an image of their firmware
+    Firmware(FirmwareArgs),
     /// Store a directory's files, a key for each
     Import(ImportArgs),
     /// Write keys to a directory, a file for each

@@ -5,16 +5,17 @@
 //! could not be formatted is removed again. Not here: the layout (`kinetic-store`).
 
 use std::fs;
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::path::Path;
 
 use kinetic_store::disk::{Disk, FileDisk, refuse_if_mounted_or_open};
 use kinetic_store::{FormatOptions, Probe};
 
+use super::consent::confirm;
 use crate::args::FormatArgs;
 use crate::failure::Failure;
 use crate::limits::DEFAULT_IMAGE_BYTES;
 use crate::output::{Format, Output};
+use crate::secrets::random;
 use crate::units::size_text;
 
 pub(super) fn format(args: FormatArgs, output: &mut Output) -> Result<(), Failure> {
@@ -76,29 +77,11 @@ fn erase(args: &FormatArgs) -> Result<u64, Failure> {
     };
     if !args.yes {
         let size = size_text(disk.capacity());
-        confirm(&format!("{name} ({size}) is {content}. Erase it?"))?;
+        let question = format!("{name} ({size}) is {content}. Erase it?");
+        confirm(&question, "nothing was erased")?;
     }
     make_drive(&disk)?;
     Ok(disk.capacity())
-}
-
-fn confirm(question: &str) -> Result<(), Failure> {
-    let stopped = |text: &str| Err(Failure::Usage(text.to_owned()));
-    if !io::stdin().is_terminal() {
-        return stopped("nothing was erased: nobody is there to ask; --yes erases without asking");
-    }
-    eprint!("{question} Type yes: ");
-    let mut answer = String::new();
-    let read = io::stdin().lock().take(64).read_line(&mut answer);
-    read.map_err(|source| Failure::Stream {
-        stream: "input",
-        source,
-    })?;
-    if answer.trim() == "yes" {
-        Ok(())
-    } else {
-        stopped("nothing was erased")
-    }
 }
 
 fn make_drive(disk: &FileDisk) -> Result<(), Failure> {
@@ -112,18 +95,6 @@ fn make_drive(disk: &FileDisk) -> Result<(), Failure> {
         zone_size: None,
     };
     Ok(kinetic_store::format(disk, &options)?)
-}
-
-/// From the kernel.
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    let source = Path::new("/dev/urandom");
-    let read = fs::File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| Failure::File {
-        path: source.to_path_buf(),
-        source: error,
-    })?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 //! Guarantees: what a command printed has reached the reader when it succeeds. Not here: import
 //! and export (`transfer`) and the benchmark (`bench`).
 
+mod consent;
 mod format;
 mod list;
 mod logs;
 mod read;
 mod status;
 mod write;
+
+mod admin;
+mod batch;
 
 use std::future::Future;
 use std::io;
@@ -37,6 +41,15 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Info => brief(status::info(&global, out))?,
         Command::Log(args) => brief(status::log(&global, args, out))?,
         Command::Flush => brief(write::flush(&global, out))?,
+        Command::Batch(args) => brief(batch::batch(&global, args, out))?,
+        Command::Limits => brief(status::show_limits(&global, out))?,
+        Command::Lock(args) => brief(admin::lock(&global, args, out))?,
+        Command::Unlock(args) => brief(admin::unlock(&global, args, out))?,
+        Command::Erase(args) => brief(admin::erase(&global, args, out))?,
+        Command::Pin(command) => brief(admin::pin(&global, command, out))?,
+        Command::Acl(command) => brief(admin::acl(&global, command, out))?,
+        Command::ClusterVersion(command) => brief(admin::cluster_version(&global, command, out))?,
+        Command::Firmware(args) => brief(admin::firmware(&global, args, out))?,
         Command::Import(args) => busy(None, transfer::import(&global, args, out))?,
         Command::Export(args) => busy(None, transfer::export(&global, args, out))?,
         Command::Bench(args) => busy(args.threads, bench::run(&global, args, out))?,

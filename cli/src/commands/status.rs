@@ -1,13 +1,15 @@
-//! `ping`, `info`, `log`.
+//! `ping`, `info`, `limits`, `log`.
 //!
 //! Not here: how a log is laid out (`logs`).
 
-use kinetic_client::LogType;
+use kinetic_client::config::{FACTORY_IDENTITY, FACTORY_KEY};
+use kinetic_client::{Config, Error, LogType, SigningKey, StatusCode};
 use tokio::time::Instant;
 
 use super::connect;
 use super::logs::{capacity, configuration_of, limits, section};
 use crate::args::{GlobalArgs, LogArgs};
+use crate::connect::{config, connect_with, one_drive};
 use crate::failure::Failure;
 use crate::output::{Content, Format, Output, Section};
 
@@ -15,15 +17,13 @@ pub(super) async fn ping(global: &GlobalArgs, output: &mut Output) -> Result<(),
     let client = connect(global).await?;
     let started = Instant::now();
     client.noop().await.map_err(Failure::of("ping"))?;
+    let drive = one_drive(global)?;
     let microseconds = (started.elapsed().as_secs_f64() * 1e6).round();
     let milliseconds = microseconds / 1000.0;
     match output.format() {
-        Format::Table => output.line(&format!(
-            "{} answered in {milliseconds:.3} ms",
-            global.drive
-        )),
+        Format::Table => output.line(&format!("{drive} answered in {milliseconds:.3} ms")),
         Format::Json => output.record(vec![
-            ("drive", global.drive.clone().into()),
+            ("drive", drive.into()),
             ("milliseconds", milliseconds.into()),
         ]),
     }
@@ -33,18 +33,67 @@ pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(),
     let client = connect(global).await?;
     let log = client.log(&[LogType::Capacities]).await;
     let log = log.map_err(Failure::of("info"))?.parts;
+    let fingerprint = client.certificate_fingerprint();
+    let is_open = opens_with_the_factory_key(global).await?;
     let connection = Content::Record(vec![
-        ("drive", global.drive.clone().into()),
+        ("drive", one_drive(global)?.into()),
         ("cluster_version", client.cluster_version().into()),
+        (
+            "certificate_sha256",
+            fingerprint.map(|print| print.to_string()).into(),
+        ),
+        (
+            "factory_key",
+            if is_open { "in force" } else { "no" }.into(),
+        ),
     ]);
-    let parts = [
+    let mut parts = vec![
         ("connection", connection),
         ("configuration", configuration_of(client.configuration())),
         ("capacity", capacity(&log.capacity.unwrap_or_default())),
         ("limits", limits(&client.limits().to_message())),
     ];
-    let sections = parts.map(|(name, content)| Section { name, content });
-    output.sections(sections.into())
+    if is_open {
+        parts.push(("warning", Content::Text(FACTORY_WARNING.to_owned())));
+    }
+    let sections = parts.into_iter();
+    output.sections(
+        sections
+            .map(|(name, content)| Section { name, content })
+            .collect(),
+    )
+}
+
+const FACTORY_WARNING: &str = "\
+The key that every drive has from the factory opens this one: whoever reaches it may do everything.
+`kinetic acl set FILE` gives it other keys.";
+
+/// Tries it: nothing that a drive says of itself tells.
+async fn opens_with_the_factory_key(global: &GlobalArgs) -> Result<bool, Failure> {
+    let config = Config {
+        identity: FACTORY_IDENTITY,
+        key: SigningKey::new(FACTORY_KEY),
+        ..config(global)?
+    };
+    let client = connect_with(global, config).await?;
+    let answer = client.noop().await;
+    let refused = [StatusCode::HMAC_FAILURE, StatusCode::NOT_AUTHORIZED];
+    Ok(match answer {
+        Ok(()) => true,
+        Err(Error::Disconnected(_)) => false,
+        // A key that was taken is in force even if the answer is another refusal.
+        Err(error) => error
+            .status()
+            .is_some_and(|status| !refused.contains(&status)),
+    })
+}
+
+pub(super) async fn show_limits(global: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let client = connect(global).await?;
+    output.sections(vec![Section {
+        name: "limits",
+        content: limits(&client.limits().to_message()),
+    }])
 }
 
 pub(super) async fn log(

@@ -78,7 +78,8 @@ async fn mismatch(client: &Client, key: &[u8], expected: &[u8]) -> Failure {
     }
 }
 
-fn read_value(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+/// A file's content, or that of standard input, as a value.
+pub(super) fn read_value(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let is_stdin = path == Path::new("-");
     let read = if is_stdin {
         read_bounded(io::stdin().lock(), limit)

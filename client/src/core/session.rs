@@ -2,9 +2,9 @@
 //!
 //! Guarantees: sequences grow by one in the order in which frames are written; an answer is
 //! believed only with the right signature and identity, or, where the request had a PIN, without;
-//! the operations of a batch leave with its end or not at all; every request that was submitted comes
-//! back exactly once, from [`Session::receive`], [`Session::expire`], [`Session::transmit`] or
-//! [`Session::close`]. An answer that comes after its deadline is dropped.
+//! the operations of a batch leave with its end or not at all; every request that was submitted
+//! comes back exactly once, from [`Session::receive`], [`Session::expire`], [`Session::transmit`]
+//! or [`Session::close`]. An answer that comes after its deadline is dropped.
 //! Not here: bytes on a socket, and the bound on what is submitted (`net`).
 //!
 //! `T` is whatever the caller wants back with the outcome. Times are spans since the connection

@@ -113,13 +113,23 @@ fn operation_text(
     key: &Bytes,
     (index, status, message): (usize, StatusCode, &str),
 ) -> String {
+    // Our drives name the code in their text already, and say what became of the batch.
+    let code = status.name().unwrap_or_default();
+    let said = match (message.is_empty(), message.contains(code)) {
+        (true, _) => status.to_string(),
+        (false, true) => message.to_owned(),
+        (false, false) => format!("{status}: {message}"),
+    };
+    let rest = match said.contains(UNTOUCHED) {
+        true => String::new(),
+        false => format!("; {UNTOUCHED}"),
+    };
     let number = index + 1;
-    let separator = if message.is_empty() { "" } else { ": " };
-    format!(
-        "operation {number} of the batch, {request} of {key:?}, failed with {status}{separator}\
-         {message}; nothing of the batch was done"
-    )
+    format!("operation {number} of the batch, {request} of {key:?}, failed: {said}{rest}")
 }
+
+/// What became of a batch that failed.
+const UNTOUCHED: &str = "nothing of the batch was done";
 
 impl Batch {
     pub(crate) fn new(connection: Connection) -> Self {

@@ -1,0 +1,276 @@
+//! An access control list as people write it: TOML, or JSON of the same shape.
+//!
+//! Guarantees: an unknown field or permission is an error that names those that are known; a file
+//! that says nothing grants nothing. Not here: sending it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use kinetic_client::{Acl, Permission, Priority, Scope};
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::keys::ByteText;
+use crate::limits::MAX_ACL_FILE_BYTES;
+use crate::secrets::secret_file;
+
+/// Everything that a scope can grant.
+const PERMISSIONS: [Permission; 9] = [
+    Permission::Read,
+    Permission::Write,
+    Permission::Delete,
+    Permission::Range,
+    Permission::Setup,
+    Permission::P2pop,
+    Permission::Getlog,
+    Permission::Security,
+    Permission::PowerManagement,
+];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    identities: Vec<Identity>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    identity: i64,
+    key: Option<String>,
+    key_file: Option<PathBuf>,
+    max_priority: Option<i32>,
+    #[serde(default)]
+    scopes: Vec<ScopeText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScopeText {
+    permissions: Vec<String>,
+    #[serde(default)]
+    value: String,
+    #[serde(default)]
+    offset: u64,
+    #[serde(default)]
+    tls_required: bool,
+}
+
+/// Reads the list of a file, or of standard input.
+pub(super) fn read(path: &Path) -> Result<Vec<Acl>, Failure> {
+    let is_stdin = path == Path::new("-");
+    let text = if is_stdin {
+        bounded(io::stdin().lock()).map_err(|source| Failure::Stream {
+            stream: "input",
+            source,
+        })
+    } else {
+        let read = File::open(path).and_then(bounded);
+        read.map_err(|source| Failure::File {
+            path: path.to_path_buf(),
+            source,
+        })
+    }?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let list = parse(&text).map_err(|problem| wrong(path, &problem))?;
+    let read = |identity: Identity| -> Result<Acl, Failure> {
+        let number = identity.identity;
+        let key = key(&identity, &folder)?;
+        acl(identity, key.as_deref())
+            .map_err(|problem| wrong(path, &format!("identity {number}: {problem}")))
+    };
+    list.identities.into_iter().map(read).collect()
+}
+
+fn wrong(path: &Path, problem: &str) -> Failure {
+    let name = match path.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => path.display().to_string(),
+    };
+    Failure::Usage(format!("{name}: {}", problem.trim_end()))
+}
+
+fn bounded(source: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    let read = source
+        .take(MAX_ACL_FILE_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > MAX_ACL_FILE_BYTES {
+        let text = format!("it is longer than {MAX_ACL_FILE_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(text)
+}
+
+fn parse(text: &str) -> Result<List, String> {
+    let list: List = if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| error.to_string())?
+    } else {
+        toml::from_str(text).map_err(|error| error.to_string())?
+    };
+    if list.identities.is_empty() {
+        return Err("it names no identity".to_owned());
+    }
+    Ok(list)
+}
+
+fn key(identity: &Identity, folder: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let file = identity.key_file.as_ref();
+    file.map(|file| secret_file(&folder.join(file))).transpose()
+}
+
+fn acl(identity: Identity, key_of_file: Option<&[u8]>) -> Result<Acl, String> {
+    let key = match (&identity.key, key_of_file) {
+        (Some(text), None) => bytes(text)?,
+        (None, Some(key)) => key.to_vec(),
+        _ => return Err("it needs either key or key_file".to_owned()),
+    };
+    if key.is_empty() {
+        return Err("its key is empty".to_owned());
+    }
+    let scopes = identity.scopes.iter().map(scope);
+    Ok(Acl {
+        identity: identity.identity,
+        key: key.into(),
+        scopes: scopes.collect::<Result<_, _>>()?,
+        max_priority: identity.max_priority.map(priority).transpose()?,
+    })
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, String> {
+    let read = ByteText::parse(text.into());
+    // The error says what is wrong with the form, and does not repeat what may be a key.
+    read.map(|bytes| bytes.0).map_err(|error| error.to_string())
+}
+
+fn scope(text: &ScopeText) -> Result<Scope, String> {
+    let mut permissions = Vec::new();
+    for name in &text.permissions {
+        if name == "all" {
+            permissions.extend(PERMISSIONS);
+        } else {
+            permissions.push(permission(name)?);
+        }
+    }
+    if permissions.is_empty() {
+        return Err("a scope without permissions grants nothing; leave it out".to_owned());
+    }
+    permissions.sort();
+    permissions.dedup();
+    Ok(Scope {
+        offset: text.offset,
+        value: bytes(&text.value)?.into(),
+        permissions,
+        tls_required: text.tls_required,
+    })
+}
+
+fn permission(name: &str) -> Result<Permission, String> {
+    let upper = name.to_ascii_uppercase();
+    let mut known = PERMISSIONS.into_iter();
+    known
+        .find(|known| known.as_str_name() == upper)
+        .ok_or_else(|| {
+            let names = PERMISSIONS.map(|known| known.as_str_name().to_ascii_lowercase());
+            format!(
+                "{name:?} is no permission; they are {} and all",
+                names.join(", ")
+            )
+        })
+}
+
+fn priority(number: i32) -> Result<Priority, String> {
+    Priority::try_from(number)
+        .map_err(|_unknown| format!("max_priority is from 1 to 9, not {number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Vec<Acl>, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        std::fs::write(&path, text).unwrap();
+        std::fs::write(folder.path().join("seven.key"), "s3cret\n").unwrap();
+        read(&path)
+    }
+
+    const TOML: &str = r#"
+        [[identities]]
+        identity = 7
+        key_file = "seven.key"
+        max_priority = 5
+        [[identities.scopes]]
+        permissions = ["read", "range", "read"]
+        value = "photos/"
+        offset = 3
+        tls_required = true
+    "#;
+
+    #[test]
+    fn toml_and_json_of_one_shape_say_the_same() {
+        let json = r#"{"identities": [{"identity": 7, "key": "s3cret", "max_priority": 5,
+            "scopes": [{"permissions": ["RANGE", "read"], "value": "photos/", "offset": 3,
+                        "tls_required": true}]}]}"#;
+        let acl = Acl {
+            identity: 7,
+            key: "s3cret".into(),
+            scopes: vec![Scope {
+                offset: 3,
+                value: "photos/".into(),
+                permissions: vec![Permission::Read, Permission::Range],
+                tls_required: true,
+            }],
+            max_priority: Some(Priority::Normal),
+        };
+        assert_eq!(read_text(TOML).unwrap(), read_text(json).unwrap());
+        assert_eq!(read_text(json).unwrap(), [acl]);
+    }
+
+    #[test]
+    fn all_is_every_permission() {
+        let json = r#"{"identities": [{"identity": 1, "key": "hex:00",
+            "scopes": [{"permissions": ["all"]}]}]}"#;
+        let read = read_text(json).unwrap();
+        assert_eq!(read[0].scopes[0].permissions, PERMISSIONS);
+        assert_eq!(read[0].key.as_ref(), [0]);
+    }
+
+    #[test]
+    fn a_mistake_is_named_and_no_key_repeated() {
+        for (text, word) in [
+            ("", "identities"),
+            ("identities = []", "no identity"),
+            (r#"{"identities": [{"identity": 1}]}"#, "key_file"),
+            (r#"{"identities": [{"identity": 1, "key": ""}]}"#, "empty"),
+            (
+                r#"{"identities": [{"identity": 1, "key": "hex:s3cret"}]}"#,
+                "hexadecimal",
+            ),
+            (
+                r#"{"identities": [{"identity": 1, "key": "s3cret", "may": 1}]}"#,
+                "may",
+            ),
+            (
+                r#"{"identities": [{"identity": 1, "key": "s3cret",
+                    "scopes": [{"permissions": ["raed"]}]}]}"#,
+                "power_management",
+            ),
+            (
+                r#"{"identities": [{"identity": 1, "key": "s3cret",
+                    "scopes": [{"permissions": []}]}]}"#,
+                "grants nothing",
+            ),
+            (
+                r#"{"identities": [{"identity": 1, "key": "s3cret", "max_priority": 10}]}"#,
+                "1 to 9",
+            ),
+        ] {
+            let error = read_text(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! TLS: whom the command trusts, and what it says of the others and of wrong ports.
+
+use std::fs;
+
+use crate::Served;
+
+impl Served {
+    /// What the drive's certificate is known by, as the command itself shows it.
+    fn fingerprint(&self) -> String {
+        let info = self.secured().args(["info", "--output", "json"]).run();
+        let shown = info.done().json()["connection"]["certificate_sha256"].clone();
+        shown.as_str().expect("a fingerprint").to_owned()
+    }
+}
+
+#[test]
+fn a_pinned_drive_is_reached_and_another_is_not() {
+    let served = Served::new();
+    let fingerprint = served.fingerprint();
+    assert!(
+        served.drive.log().contains(&fingerprint),
+        "the log tells it"
+    );
+    let colons: Vec<&str> = (0..32)
+        .filter_map(|at| fingerprint.get(2 * at..2 * at + 2))
+        .collect();
+    let upper = colons.join(":").to_uppercase();
+    for form in [&fingerprint, &upper] {
+        let put = served.over_tls().args(["--fingerprint", form, "put", "a"]);
+        put.input(b"over TLS").run().done();
+    }
+    let get = served.over_tls().args(["get", "a"]);
+    let got = get.env("KINETIC_FINGERPRINT", &fingerprint).run().done();
+    assert_eq!(got.out, b"over TLS");
+
+    let other = "00".repeat(32);
+    let said = served.over_tls().args(["--fingerprint", &other, "ping"]);
+    said.run().fails(9, &[&fingerprint, &other]);
+    let either = format!("{other},{fingerprint}");
+    let said = served.over_tls().args(["--fingerprint", &either, "ping"]);
+    said.run().done();
+}
+
+#[test]
+fn each_port_that_is_the_wrong_one_is_told_as_such() {
+    let served = Served::new();
+    let said = served.kinetic().args(["--insecure-tls", "ping"]).run();
+    said.fails(5, &["port for plain connections", "8443"]);
+    let plain = served.over_tls().args(["ping", "--timeout", "300ms"]);
+    plain.run().fails(5, &["port for TLS", "--fingerprint"]);
+}
+
+#[test]
+fn tls_needs_to_know_whom_to_trust() {
+    let served = Served::new();
+    let said = served.over_tls().args(["--tls", "ping"]).run();
+    said.fails(2, &["--fingerprint", "--ca", "--insecure-tls"]);
+    let said = served.over_tls().args(["ping"]).env("KINETIC_TLS", "1");
+    said.run().fails(2, &["--fingerprint"]);
+    let ping = served.secured().args(["ping", "--tls"]);
+    ping.env("KINETIC_TLS", "0").run().done();
+    let said = served.over_tls().args(["--fingerprint", "aa", "ping"]);
+    said.run().fails(2, &["64 hexadecimal digits"]);
+}
+
+#[test]
+fn a_file_of_authorities_has_to_hold_some() {
+    let served = Served::new();
+    let file = served.path("authorities.pem");
+    let ping = || {
+        let command = served.over_tls().args(["ping", "--ca"]);
+        command.args([&file]).run()
+    };
+    ping().fails(7, &["authorities.pem"]);
+    fs::write(&file, "nothing of that kind").expect("a file");
+    ping().fails(2, &["authorities.pem", "BEGIN CERTIFICATE"]);
+}
+
+#[test]
+fn info_shows_the_certificate_and_warns_of_the_factory_key() {
+    let served = Served::new();
+    let info = served.run(&["info"]).done();
+    assert!(info.text().contains("kinetic acl set"), "{info}");
+    let info = served.run(&["info", "--output", "json"]).done().json();
+    assert_eq!(
+        info["connection"]["certificate_sha256"],
+        serde_json::Value::Null
+    );
+    assert_eq!(info["connection"]["factory_key"], "in force");
+    assert!(info["warning"].is_string());
+}
