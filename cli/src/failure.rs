@@ -172,8 +172,8 @@ impl Failure {
                      this one, --fingerprint HEX trusts it"
                 }
                 _ => {
-                    "a drive listens for TLS on port 8443 unless told otherwise, and without TLS on \
-                     8123"
+                    "a drive listens for TLS on port 8443 unless told otherwise, and on 8123 \
+                     without"
                 }
             }),
             Self::Connect(ConnectError::Silent { .. }) => {

@@ -3,8 +3,9 @@
 //! Guarantees: values go through byte for byte; an error says what to do about it; the exit code
 //! is the documented one. Not here: the protocol (`kinetic-client`) and the disk (`kinetic-store`).
 //!
-//! In layer order: bounds, bytes and units as text, failures, output, arguments, secrets, connecting, and
-//! then the commands: import and export (`transfer`), the benchmark (`bench`), the rest.
+//! In layer order: bounds, bytes and units as text, failures, output, arguments, secrets,
+//! connecting, and then the commands: import and export (`transfer`), the benchmark (`bench`), the
+//! rest.
 
 mod limits;
 

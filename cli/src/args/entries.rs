@@ -113,7 +113,7 @@ pub(crate) struct DeleteArgs {
 Each line is one operation as JSON; keys, values, versions and tags are text, hex:.. or base64:..
 
     {\"put\": \"a\", \"value\": \"1\", \"version\": \"2\", \"expected_version\": \"1\"}
-    {\"put\": \"b\", \"file\": \"photo.jpg\", \"force\": true, \"tag\": \"..\", \"algorithm\": \"sha1\"}
+    {\"put\": \"b\", \"file\": \"photo.jpg\", \"tag\": \"..\", \"force\": true}
     {\"delete\": \"c\", \"force\": true}
 
 Every operation sees the drive as it was before the batch.")]
