@@ -2,7 +2,7 @@
 //! effects go out as values.
 //!
 //! In layer order: [`reply`] (the way back), [`unsolicited`] (hello and farewell),
-//! [`batches`] (those that are open), [`conversation`] (the checks, and what to do).
+//! [`batches`] (those that are open), [`conversation`] (the checks, and what to do), [`fuzz`].
 
 pub mod reply;
 
@@ -11,5 +11,7 @@ pub mod batches;
 pub mod unsolicited;
 
 pub mod conversation;
+
+pub mod fuzz;
 
 pub use conversation::{Drive, Session, Step};

@@ -157,6 +157,28 @@ fn an_unknown_identity_and_a_missing_signature_end_the_connection() {
 }
 
 #[test]
+fn the_key_of_one_identity_does_not_sign_for_another() {
+    let mut talk = talk();
+    let other = Identity {
+        number: 2,
+        ..Identity::factory(b"the other's")
+    };
+    talk.drive
+        .identities
+        .replace([Identity::factory(FACTORY_KEY), other]);
+    let noop = command(1, MessageType::NOOP, None);
+    assert!(matches!(talk.say(&noop), Step::Answer(..)));
+    let forged = talk.farewell(signed_by(2, FACTORY_KEY, &noop));
+    assert_eq!(forged, Farewell::WrongHmac(2));
+    let own = talk.step(signed_by(
+        2,
+        b"the other's",
+        &command(2, MessageType::NOOP, None),
+    ));
+    assert!(matches!(own, Step::Answer(..)), "{own:?}");
+}
+
+#[test]
 fn a_status_from_a_client_and_what_is_no_protobuf_end_the_connection() {
     let status = Message {
         auth_type: Some(AuthType::Unsolicitedstatus.into()),
