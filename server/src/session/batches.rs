@@ -105,6 +105,8 @@ pub struct OverLimit {
 #[derive(Debug, Default)]
 pub struct Batches {
     open: BTreeMap<u32, Batch>,
+    /// The opening of the store that they were started in.
+    epoch: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -144,6 +146,21 @@ pub struct Ended {
 }
 
 impl Batches {
+    /// Forgets all that were started in another opening of the store than this: the drive was
+    /// locked or erased since. `None` is a drive that is locked now.
+    pub fn belong_to(&mut self, epoch: Option<u64>) {
+        if self.epoch != epoch {
+            self.open.clear();
+            self.epoch = epoch;
+        }
+    }
+
+    /// Whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Whether this one is open.
     #[must_use]
     pub fn is_open(&self, id: u32) -> bool {
@@ -225,13 +242,6 @@ impl Batches {
         let batch = self.open.remove(&id).ok_or(RefusedBatch::NotOpen(id))?;
         drop(batch);
         Ok(())
-    }
-
-    /// Forgets all, and says whether there were any.
-    pub fn discard(&mut self) -> bool {
-        let any = !self.open.is_empty();
-        self.open.clear();
-        any
     }
 }
 

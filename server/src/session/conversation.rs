@@ -126,6 +126,10 @@ impl Session {
             arrived_us: now_us,
             cluster_version: None,
         };
+        if !self.batches.is_empty() || kind == MessageType::START_BATCH {
+            let store = drive.device.store();
+            self.batches.belong_to(store.map(|store| store.epoch()));
+        }
         let member_of = match (&route.signer, kind) {
             (Signer::Identity(_), MessageType::PUT | MessageType::DELETE) => header.batch_id,
             _ => None,

@@ -130,7 +130,23 @@ fn a_connection_that_ends_gives_back_what_its_batches_held() {
         .add(0, member(1, put("key", 100)), &limits())
         .unwrap();
     batches.start(1, &limits(), &account).unwrap();
-    assert!(batches.discard() && !batches.discard());
+    drop(batches);
+    assert_eq!((account.open(), account.bytes()), (0, 0));
+}
+
+#[test]
+fn a_store_that_was_closed_since_takes_the_open_batches_with_it() {
+    let (mut batches, account) = (Batches::default(), Arc::default());
+    for epoch in [Some(1), None, Some(2)] {
+        batches.belong_to(epoch);
+        assert!(batches.is_empty());
+        batches.start(0, &limits(), &account).unwrap();
+        let put = member(1, put("key", 100));
+        batches.add(0, put, &limits()).unwrap();
+        batches.belong_to(epoch);
+        assert!(batches.is_open(0));
+    }
+    batches.belong_to(Some(3));
     assert_eq!((account.open(), account.bytes()), (0, 0));
 }
 

@@ -407,6 +407,31 @@ fn a_member_without_permission_fails_its_batch_and_is_not_answered() {
 }
 
 #[test]
+fn a_drive_that_is_locked_forgets_open_batches() {
+    let mut talk = talk();
+    let of_batch = |sequence, kind, body| {
+        let mut command = command(sequence, kind, body);
+        if let Some(header) = &mut command.header {
+            header.batch_id = Some(3);
+        }
+        command
+    };
+    talk.answer(&of_batch(1, MessageType::START_BATCH, None));
+    talk.say(&of_batch(2, MessageType::PUT, body(entry(b"k"))));
+    assert_eq!(talk.drive.batches.open(), 1);
+    assert!(talk.drive.device.medium.stop());
+    let end = talk.answer(&of_batch(3, MessageType::END_BATCH, None));
+    assert_eq!(end.status_code(), StatusCode::DEVICE_LOCKED);
+    assert_eq!(
+        (talk.drive.batches.open(), talk.drive.batches.bytes()),
+        (0, 0)
+    );
+    let late = of_batch(4, MessageType::PUT, body(entry(b"k")));
+    let farewell = talk.farewell(frame(&late, b""));
+    assert_eq!(farewell, Farewell::UnknownBatch(3));
+}
+
+#[test]
 fn permissions_and_priority_are_those_of_the_identity() {
     let mut talk = talk();
     let reader = Identity {
