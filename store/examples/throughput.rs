@@ -1,7 +1,8 @@
 //! PUT and GET of the bare engine on an image file, for profiles: no network, no messages.
 //!
-//! `cargo run --release -p kinetic-store --example throughput -- FILE VALUE_BYTES COUNT GROUP`
-//! puts COUNT values with GROUP of them submitted at a time, then reads them back.
+//! `cargo run --release -p kinetic-store --example throughput -- FILE VALUE_BYTES COUNT GROUP SEAL`
+//! puts COUNT values with GROUP of them submitted at a time, then reads them back. SEAL is `plain`
+//! or `sealed`.
 #![expect(clippy::print_stdout, reason = "an example prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "an example measures time")]
 
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use kinetic_store::disk::FileDisk;
 use kinetic_store::{
     Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, FormatOptions,
-    Mutation, Options, Store, format,
+    Mutation, Options, Seal, Store, format_as,
 };
 
 #[derive(Default)]
@@ -48,18 +49,24 @@ impl Done {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, file, size, count, group] = &arguments[..] else {
-        return Err("usage: throughput FILE VALUE_BYTES COUNT GROUP".into());
+    let [_, file, size, count, group, seal] = &arguments[..] else {
+        return Err("usage: throughput FILE VALUE_BYTES COUNT GROUP SEAL".into());
+    };
+    let seal = match seal.as_str() {
+        "plain" => Seal::Plain,
+        "sealed" => Seal::Sealed,
+        other => return Err(format!("{other} is neither plain nor sealed").into()),
     };
     let (size, count, group): (usize, u64, u64) = (size.parse()?, count.parse()?, group.parse()?);
     let disk = FileDisk::create_new(Path::new(file), 16 << 30)?;
-    format(
+    format_as(
         &disk,
         &FormatOptions {
             uuid: [1; 16],
             entropy: [1; 32],
             zone_size: None,
         },
+        seal,
     )?;
     let store = Store::open(Arc::new(disk), Options::default(), [2; 32], None)?;
     let threads = store.start_threads()?;

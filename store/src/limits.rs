@@ -32,10 +32,18 @@ pub const MAX_ZONE: u64 = 64 << 20;
 /// Smallest zone that the format allows at all; only tests use zones below [`MIN_ZONE`].
 pub const MIN_TEST_ZONE: u64 = 64 << 10;
 /// Bytes that the manifest's snapshot needs for each zone at most: the zone itself and an extent
-/// of a run in it, with room for both to grow.
+/// of a run in it.
 pub const SNAPSHOT_PER_ZONE: u64 = 96;
 /// Zones that a drive is cut into at least where capacity allows larger ones.
 pub const ZONES_WANTED: u64 = 1024;
+
+/// Bytes of a value that are sealed together, so that a part of it can be read.
+pub const SEAL_CHUNK: usize = 64 << 10;
+/// Bytes by which sealing lengthens what is sealed.
+pub const SEAL_TAG: usize = 16;
+
+/// Bytes that the writer keeps for sealing from one group to the next.
+pub const SEAL_BUFFER: usize = 8 << 20;
 
 /// Bytes of a slot for settings where zones are at least [`MIN_ZONE`].
 pub const SETTINGS_SLOT: u64 = 3 << 19;
@@ -46,7 +54,8 @@ pub const SETTINGS_SECOND: u64 = 2 << 20;
 
 /// Most mutations of one commit (a batch).
 pub const MAX_COMMIT_OPERATIONS: usize = 4096;
-/// Bytes that a mutation takes in a group beside key, version, tag and value, at most.
+/// Bytes that a mutation takes in a group beside key, version, tag and value, at most, with one tag
+/// of its value's seal; each further 64 KiB of value take another one.
 pub const MUTATION_BYTES: u64 = 128;
 /// The writer stops coalescing commits into one group at this many bytes.
 pub const GROUP_TARGET: u64 = 4 << 20;
@@ -107,16 +116,20 @@ pub const RETRY_US: u64 = 500_000;
 /// on a drive with zones of this size: half a zone, less what the formats add.
 #[must_use]
 pub const fn commit_bytes(zone_size: u64, mutations: u32) -> u64 {
-    (zone_size / 2).saturating_sub(3 * BLOCK + mutations as u64 * MUTATION_BYTES)
+    let half = zone_size / 2;
+    let tags = half / SEAL_CHUNK as u64 * SEAL_TAG as u64;
+    half.saturating_sub(3 * BLOCK + tags + mutations as u64 * MUTATION_BYTES)
 }
 
 const _: () = assert!(BLOCK32 as u64 == BLOCK && BLOCK_LEN as u64 == BLOCK);
 const _: () = assert!(SETTINGS_FIRST + SETTINGS_SLOT <= SETTINGS_SECOND);
 const _: () =
     assert!(SETTINGS_SECOND + SETTINGS_SLOT <= MIN_ZONE && MIN_TEST_ZONE <= SETTINGS_FIRST);
+const _: () = assert!(SEAL_BUFFER as u64 >= GROUP_TARGET);
 const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);
+const SEALED_VALUE: usize = MAX_VALUE + MAX_VALUE.div_ceil(SEAL_CHUNK) * SEAL_TAG;
 const _: () =
-    assert!(MAX_VALUE as u64 + (MAX_KEY + MAX_VERSION + MAX_TAG) as u64 + BLOCK < MIN_ZONE / 2);
+    assert!((SEALED_VALUE + MAX_KEY + MAX_VERSION + MAX_TAG) as u64 + 2 * BLOCK < MIN_ZONE / 2);
 const _: () = assert!(RUN_BLOCK_MAX > MAX_KEY + MAX_VERSION + MAX_TAG + RUN_BLOCK_TARGET);
 const _: () = assert!(MAX_ZONE <= u32::MAX as u64);
 const _: () = assert!(LARGE_VALUE >= 2 * BLOCK_LEN);

@@ -312,8 +312,9 @@ impl Store {
     /// told so at once, through its completion.
     pub fn submit(&self, commit: Commit) -> Result<Ticket, SubmitError> {
         let shared = &self.inner.shared;
-        let max = shared.geometry.max_group() - group::WIDTH as u64 - BLOCK;
-        match Prepared::new(commit, max) {
+        let head = (group::WIDTH + shared.cipher.overhead()) as u64;
+        let max = shared.geometry.max_group() - head - BLOCK;
+        match Prepared::new(commit, max, &shared.cipher) {
             Ok(prepared) => shared.queue.push(prepared),
             Err(refused) => {
                 let (commit, error) = *refused;

@@ -14,7 +14,7 @@ use kinetic_store::layout::checksum::{ZoneStamp, checksum};
 use kinetic_store::layout::codec::Field;
 use kinetic_store::layout::geometry::{Geometry, ZoneId};
 use kinetic_store::layout::settings::{Place, SettingsHeader};
-use kinetic_store::layout::superblock::{DriveState, Slot, Superblock};
+use kinetic_store::layout::superblock::{DriveState, Seal, Slot, Superblock};
 use kinetic_store::layout::wrapped_key::WrappedKey;
 use kinetic_store::layout::zone_header::{ZoneHeader, ZoneKind};
 use kinetic_store::layout::{settings, superblock, wrapped_key, zone_header};
@@ -27,6 +27,8 @@ use kinetic_store::run::format::block::{Kind, NewBlock};
 use kinetic_store::run::format::leaf::{LeafBuilder, RESTART};
 use kinetic_store::run::format::{block, filter, leaf, meta, node};
 use kinetic_store::run::{BlockHandle, RunId, RunMeta};
+use kinetic_store::seal::cipher::Kind as Sealed;
+use kinetic_store::seal::{Cipher, Spot};
 
 const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
 
@@ -240,6 +242,14 @@ const STAMP: ZoneStamp = ZoneStamp {
     salt: 4,
 };
 
+fn spot(cipher: &Cipher) -> Spot<'_> {
+    Spot {
+        cipher,
+        stamp: &STAMP,
+        offset: 4096,
+    }
+}
+
 fn superblock() -> Superblock {
     Superblock {
         uuid: [0; 16],
@@ -251,6 +261,8 @@ fn superblock() -> Superblock {
         manifest: STAMP,
         manifest_boot: 1,
         first_frame: 1,
+        manifest_boot_salt: [0; 16],
+        seal: Seal::Plain,
         state: DriveState::Serving,
         wrapped: WrappedKey::NOTHING,
     }
@@ -264,6 +276,7 @@ fn header_of(kind: ZoneKind) -> Vec<u8> {
         epoch: 3,
         boot: 1,
         boot_salt: [0; 16],
+        seal: Seal::Plain,
     };
     header.encode()
 }
@@ -276,7 +289,7 @@ fn block_of(kind: Kind) -> Vec<u8> {
         count: 0,
         payload: &[],
     };
-    block.encode(&STAMP, 4096, &mut out);
+    block.encode(&spot(&Cipher::default()), &mut out);
     out
 }
 
@@ -287,15 +300,17 @@ fn every_magic_is_what_structures_start_with() {
         number: 1,
         durable_up_to: 0,
         length: 64,
+        seal: Seal::Plain,
         records_length: 0,
         count: 0,
     };
+    let cipher = Cipher::default();
     let encoded = [
         ("superblock", superblock().encode()),
         ("settings slot", SettingsHeader::encode(1, 1, b"")),
         ("zone header", header_of(ZoneKind::Log)),
-        ("group", group.encode(&STAMP, 4096, &[])),
-        ("frame", frame::encode(1, 1, &[], (&STAMP, 4096))),
+        ("group", group.encode(&spot(&cipher), &mut Vec::new())),
+        ("frame", frame::encode(1, 1, &[], &spot(&cipher))),
         ("block", block_of(Kind::Leaf)),
     ];
     let documented = pairs("Magics");
@@ -398,6 +413,7 @@ fn zone_edit(end: Option<u32>) -> Edit {
         kind: ZoneKind::Log,
         stamp: STAMP,
         boot: 1,
+        boot_salt: [0; 16],
         ordinal: 1,
         end,
         live: 0,
@@ -470,6 +486,11 @@ fn every_bound_is_listed_as_it_is() {
             limits::LARGE_VALUE,
         ),
         pair("alignment of other groups", group::ALIGNMENT),
+        pair(
+            "bytes of a value that are sealed together",
+            limits::SEAL_CHUNK,
+        ),
+        pair("bytes of a tag", limits::SEAL_TAG),
     ];
     assert_eq!(pairs("Bounds"), coded);
     let mut payload = Vec::new();
@@ -505,12 +526,24 @@ fn settings_lie_where_the_page_says() {
 }
 
 #[test]
-fn every_state_and_kind_of_wrapped_key_is_the_one_that_is_written() {
+fn every_state_seal_and_kind_of_key_is_the_one_that_is_written() {
     let coded = [
         pair(DriveState::Serving as u8, "serving"),
         pair(DriveState::Erasing as u8, "erasing"),
     ];
     assert_eq!(pairs("States"), coded);
+    let coded = [
+        pair(Seal::Plain as u8, "plain"),
+        pair(Seal::Sealed as u8, "sealed"),
+    ];
+    assert_eq!(pairs("Seals"), coded);
+    let coded = [
+        pair(Sealed::Records as u8, "the records of a group"),
+        pair(Sealed::Value as u8, "a chunk of a value"),
+        pair(Sealed::Block as u8, "the payload of a block"),
+        pair(Sealed::Frame as u8, "the edits of a frame"),
+    ];
+    assert_eq!(pairs("Kinds of sealed bytes"), coded);
     let coded = [
         pair(wrapped_key::NONE, "none"),
         pair(wrapped_key::OPEN, "open"),

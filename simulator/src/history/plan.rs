@@ -3,7 +3,7 @@
 //! Guarantee: everything is so small that flushes, merges and moves of the manifest happen all
 //! the time, and that a zone is left every few groups; some drives are so small that they fill up.
 
-use kinetic_store::{Options, Sabotage};
+use kinetic_store::{Options, Sabotage, Seal};
 
 use crate::disk::SectorSize;
 use crate::rng::Rng;
@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) actions: u64,
     /// Of a thousand values, so many are as large as a group allows.
     pub(super) large_per_mille: u64,
+    /// How the drive is sealed.
+    pub(super) seal: Seal,
 }
 
 impl Plan {
@@ -110,6 +112,12 @@ impl Plan {
             trouble,
             actions: if small { 3000 } else { 150 + rng.below(650) },
             large_per_mille: if small { 900 } else { 40 },
+            // A seal cannot be ignored: that bug is one of plain drives.
+            seal: if sabotage == Sabotage::IgnoreChecksums || rng.chance(1, 5) {
+                Seal::Plain
+            } else {
+                Seal::Sealed
+            },
         }
     }
 

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use crate::entry::Attributes;
 use crate::error::{CommitError, CommitFailure, Part};
 use crate::layout::checksum::checksum;
+use crate::layout::superblock::Seal;
 use crate::limits::{MAX_COMMIT_OPERATIONS, MAX_KEY, MAX_TAG, MAX_VALUE, MAX_VERSION};
 use crate::log::record;
+use crate::seal::Cipher;
 
 /// What must hold for a mutation to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +105,15 @@ pub struct Prepared {
 
 impl Prepared {
     /// Checks sizes and sums values. A commit that cannot be stored comes back with the reason.
-    pub fn new(commit: Commit, max_bytes: u64) -> Result<Self, Box<(Commit, CommitError)>> {
-        match measure(&commit.mutations, max_bytes) {
+    pub fn new(
+        commit: Commit,
+        max_bytes: u64,
+        cipher: &Cipher,
+    ) -> Result<Self, Box<(Commit, CommitError)>> {
+        match measure(&commit.mutations, max_bytes, cipher) {
             Ok((records_length, values_length)) => {
-                let checksums = commit.mutations.iter().map(value_checksum).collect();
+                let sum = |mutation| value_checksum(mutation, cipher.seal());
+                let checksums = commit.mutations.iter().map(sum).collect();
                 Ok(Self {
                     commit,
                     checksums,
@@ -140,14 +147,19 @@ impl Mutation {
     }
 }
 
-fn value_checksum(mutation: &Mutation) -> u32 {
-    match mutation {
-        Mutation::Put { value, .. } => checksum(value),
-        Mutation::Delete { .. } => 0,
+/// A sealed value needs none: its tags say more.
+fn value_checksum(mutation: &Mutation, seal: Seal) -> u32 {
+    match (mutation, seal) {
+        (Mutation::Put { value, .. }, Seal::Plain) => checksum(value),
+        (Mutation::Put { .. }, Seal::Sealed) | (Mutation::Delete { .. }, _) => 0,
     }
 }
 
-fn measure(mutations: &[Mutation], max_bytes: u64) -> Result<(usize, usize), CommitError> {
+fn measure(
+    mutations: &[Mutation],
+    max_bytes: u64,
+    cipher: &Cipher,
+) -> Result<(usize, usize), CommitError> {
     let too_large = |index, part, size: usize, limit: usize| {
         let failure = CommitFailure::TooLarge(part, size as u64, limit as u64);
         Err(CommitError { index, failure })
@@ -181,7 +193,7 @@ fn measure(mutations: &[Mutation], max_bytes: u64) -> Result<(usize, usize), Com
                     }
                 }
                 records += record::encoded_length(key, Some(attributes));
-                values += value.len();
+                values += cipher.stored(value.len());
             }
             Mutation::Delete { .. } => records += record::encoded_length(key, None),
         }

@@ -9,8 +9,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
+use super::commit::{Commit, Prepared};
 use super::config::Options;
-use super::progress::Progress;
+use super::progress::{Progress, Waiter, refuse};
 use super::queue::Queue;
 use crate::disk::Disk;
 use crate::error::CommitFailure;
@@ -18,6 +19,7 @@ use crate::index::values::ValueReader;
 use crate::index::view::View;
 use crate::layout::geometry::Geometry;
 use crate::run::BlockReader;
+use crate::seal::{Cipher, Keys};
 
 /// Counters since the store was opened.
 #[derive(Debug, Default)]
@@ -74,6 +76,10 @@ pub struct Shared {
     pub options: Options,
     /// Number of this boot.
     pub boot: u64,
+    /// The keys of all zones.
+    pub keys: Arc<Keys>,
+    /// The key of this boot.
+    pub cipher: Arc<Cipher>,
     /// Reads blocks of runs.
     pub reader: BlockReader,
     /// Reads values.
@@ -112,6 +118,10 @@ pub struct Parts {
     pub options: Options,
     /// Number of this boot.
     pub boot: u64,
+    /// The keys of all zones.
+    pub keys: Arc<Keys>,
+    /// The key of this boot.
+    pub cipher: Arc<Cipher>,
     /// Reads blocks of runs.
     pub reader: BlockReader,
     /// Reads values.
@@ -133,6 +143,8 @@ impl Shared {
             geometry: parts.geometry,
             options: parts.options,
             boot: parts.boot,
+            keys: parts.keys,
+            cipher: parts.cipher,
             reader: parts.reader,
             values: parts.values,
             queue,
@@ -218,6 +230,19 @@ impl Shared {
     /// Takes no more writes: what is in memory contradicts itself.
     pub fn distrust(&self) {
         self.read_only.store(true, Ordering::Release);
+    }
+
+    /// Tells these commits, whose turn it was, that they are not done.
+    pub fn refuse(&self, taken: Vec<Prepared>, failure: CommitFailure) {
+        let published = self.progress().publish(taken.len() as u64);
+        let waiters = taken.into_iter().map(|prepared| {
+            let Commit {
+                token, completion, ..
+            } = prepared.commit;
+            Waiter { token, completion }
+        });
+        refuse(waiters, failure);
+        published.iter().for_each(|waiter| waiter.tell(Ok(())));
     }
 
     /// What a commit is told that cannot be done at the moment, if there is something.

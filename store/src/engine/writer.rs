@@ -15,19 +15,22 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::commit::{Commit, Durability, Expected, Mutation, Prepared};
-use super::progress::{LogZone, SealRequest, Waiter, refuse};
+use super::progress::{LogZone, SealRequest, Waiter};
 use super::shared::{Counters, Shared};
 use crate::effort::Effort;
 use crate::entry::{Attributes, Entry, Key, Seqno, State, ValueRef};
 use crate::error::{CommitError, CommitFailure, ReadError};
 use crate::index::memtable::Memtable;
 use crate::index::view::{Frozen, View};
+use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;
-use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE};
+use crate::layout::superblock::Seal;
+use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE, SEAL_BUFFER};
 use crate::log::group::{self, ALIGNMENT, GroupHeader};
 use crate::log::record::{self, Placement};
 use crate::manifest::edit::ReplayPoint;
+use crate::seal::{Cipher, Spot};
 
 static ZEROS: [u8; BLOCK_LEN] = [0; BLOCK_LEN];
 
@@ -66,6 +69,8 @@ pub struct Writer {
     last_seqno: Seqno,
     syncs_seen: u64,
     log_since_freeze: u64,
+    /// Sealed values of the group that is written; kept, so that memory is not asked for again.
+    sealed: Vec<u8>,
 }
 
 /// A group that is being put together.
@@ -93,6 +98,7 @@ impl Writer {
             last_seqno,
             syncs_seen: 0,
             log_since_freeze: replayed,
+            sealed: Vec::new(),
         }
     }
 
@@ -116,7 +122,8 @@ impl Writer {
             Ok(room) => room,
             Err(step) => return step,
         };
-        let (mut commits, mut bytes) = (0_usize, group::WIDTH as u64);
+        let head = group::WIDTH + shared.cipher.overhead();
+        let (mut commits, mut bytes) = (0_usize, head as u64);
         let taken = shared.queue.take_while(|prepared| {
             bytes += prepared.bytes();
             commits += 1;
@@ -141,14 +148,14 @@ impl Writer {
     fn room(&mut self, shared: &Shared, first: usize) -> Result<u64, Step> {
         if first == 0 {
             // Nothing but a flush: it takes no room.
-            return Ok(group::WIDTH as u64);
+            return Ok((group::WIDTH + shared.cipher.overhead()) as u64);
         }
         let zone_size = shared.geometry.zone_size;
         let left = |offset: u32| {
             let start = offset.next_multiple_of(BLOCK32);
             u64::from(zone_size.saturating_sub(start)) & !(BLOCK - 1)
         };
-        let needed = (group::WIDTH + first) as u64;
+        let needed = (group::WIDTH + shared.cipher.overhead() + first) as u64;
         if self.zone.is_some() && left(self.offset) >= needed {
             return Ok(left(self.offset).min(shared.geometry.max_group()));
         }
@@ -203,7 +210,7 @@ impl Writer {
             self.write(shared, &mut group)
         };
         match written {
-            Ok(()) => self.publish(group, &view),
+            Ok(()) => self.publish(group, &view, &shared.cipher),
             Err(kind) => fail_written(&mut outcomes, kind),
         }
         self.answer(shared, used, outcomes);
@@ -220,7 +227,8 @@ impl Writer {
             let progress = shared.progress();
             (progress.durable_group, progress.syncs_started)
         };
-        let head = group::WIDTH + group.records.len();
+        let cipher = &*shared.cipher;
+        let head = group::WIDTH + group.records.len() + cipher.overhead();
         group.choose_way();
         let start = self.offset.next_multiple_of(if syncs == self.syncs_seen {
             group.alignment
@@ -228,29 +236,35 @@ impl Writer {
             BLOCK32
         });
         let length = group::padded_length(head, group.values_length, group.alignment);
+        let spot = Spot {
+            cipher,
+            stamp: &zone.stamp,
+            offset: start,
+        };
         let header = GroupHeader {
             boot: shared.boot,
             number: self.next_group,
             durable_up_to,
             length,
-            records_length: len32(group.records.len()),
+            seal: cipher.seal(),
+            records_length: len32(group.records.len() + cipher.overhead()),
             count: len32(group.entries.len()),
         }
-        .encode(&zone.stamp, start, &group.records);
+        .encode(&spot, &mut group.records);
+        self.seal_values(group, cipher, (&zone.stamp, start + len32(head)));
         let fill = (length as usize).saturating_sub(head + group.values_length);
         let parts: Vec<IoSlice<'_>> = [IoSlice::new(&header), IoSlice::new(&group.records)]
             .into_iter()
             .chain(group.values.iter().map(|value| IoSlice::new(value)))
+            .chain([IoSlice::new(&self.sealed)])
             .chain(ZEROS.get(..fill).map(IoSlice::new))
             .collect();
         let location = Location {
             zone: zone.stamp.zone,
             offset: start,
         };
-        if let Err(error) = shared
-            .disk
-            .write_at(shared.geometry.position(location), &parts)
-        {
+        let position = shared.geometry.position(location);
+        if let Err(error) = shared.disk.write_at(position, &parts) {
             self.zone = None;
             let seal = SealRequest {
                 zone: zone.stamp.zone,
@@ -270,8 +284,28 @@ impl Writer {
         Ok(())
     }
 
+    /// Seals the values of a group, if they are to be sealed; the first one lies at this offset.
+    fn seal_values(&mut self, group: &mut Group, cipher: &Cipher, at: (&ZoneStamp, u32)) {
+        self.sealed.clear();
+        self.sealed.shrink_to(SEAL_BUFFER);
+        if cipher.seal() == Seal::Plain {
+            return;
+        }
+        self.sealed.reserve(group.values_length);
+        let (stamp, first) = at;
+        for value in group.values.drain(..) {
+            let offset = first + len32(self.sealed.len());
+            let spot = Spot {
+                cipher,
+                stamp,
+                offset,
+            };
+            spot.seal_value(&value, &mut self.sealed);
+        }
+    }
+
     /// Makes a written group visible.
-    fn publish(&mut self, group: Group, view: &View) {
+    fn publish(&mut self, group: Group, view: &View, cipher: &Cipher) {
         if group.entries.is_empty() {
             return;
         }
@@ -287,7 +321,7 @@ impl Writer {
                     zone: zone.stamp.zone,
                     offset: next,
                 };
-                next += value.length;
+                next += cipher.stored32(value.length);
             }
             (key, entry)
         });
@@ -425,7 +459,7 @@ impl Group {
         for ((mutation, checksum), wanted) in mutations.zip(&prepared.checksums).zip(needed) {
             // A batch may delete what it put itself, though nothing was stored before.
             if wanted || matches!(self.overlay.get(mutation.key()), Some(Some(_))) {
-                self.append(mutation, *checksum);
+                self.append(mutation, *checksum, &check.shared.cipher);
             }
         }
         Ok(Ok(()))
@@ -487,14 +521,14 @@ impl Group {
         }
     }
 
-    fn append(&mut self, mutation: &Mutation, checksum: u32) {
+    fn append(&mut self, mutation: &Mutation, checksum: u32, cipher: &Cipher) {
         self.seqno.0 += 1;
         let state = match mutation {
             Mutation::Put {
                 value, attributes, ..
             } => {
                 let length = len32(value.len());
-                self.values_length += value.len();
+                self.values_length += cipher.stored(value.len());
                 if length > 0 {
                     self.values.push(value.clone());
                 }
@@ -559,16 +593,6 @@ fn refuse_taken(shared: &Shared, taken: Vec<Prepared>, failure: CommitFailure) -
     if taken.is_empty() {
         return Step::Idle;
     }
-    let published = shared.progress().publish(taken.len() as u64);
-    refuse(
-        taken.into_iter().map(|prepared| {
-            let Commit {
-                token, completion, ..
-            } = prepared.commit;
-            Waiter { token, completion }
-        }),
-        failure,
-    );
-    published.iter().for_each(|waiter| waiter.tell(Ok(())));
+    shared.refuse(taken, failure);
     Step::Worked
 }

@@ -14,6 +14,8 @@ use crate::entry::ValueRef;
 use crate::error::{Damage, ReadError};
 use crate::layout::checksum::checksum;
 use crate::layout::geometry::Geometry;
+use crate::layout::superblock::Seal;
+use crate::seal::{Keys, Spot};
 
 /// Whether a value is checked before it is given out; it is, except in the proof that tests
 /// would notice.
@@ -30,16 +32,23 @@ pub struct ValueReader {
     disk: Arc<dyn Disk>,
     geometry: Geometry,
     checking: Checking,
+    keys: Arc<Keys>,
 }
 
 impl ValueReader {
     /// A reader of the values on `disk`.
     #[must_use]
-    pub fn new(disk: Arc<dyn Disk>, geometry: Geometry, checking: Checking) -> Self {
+    pub fn new(
+        disk: Arc<dyn Disk>,
+        geometry: Geometry,
+        checking: Checking,
+        keys: Arc<Keys>,
+    ) -> Self {
         Self {
             disk,
             geometry,
             checking,
+            keys,
         }
     }
 
@@ -48,10 +57,13 @@ impl ValueReader {
         if value.length == 0 {
             return Ok(Bytes::new());
         }
-        if !self.geometry.holds(value.location, value.length) {
-            return Err(ReadError::Unreadable(Damage::Misplaced));
+        let misplaced = ReadError::Unreadable(Damage::Misplaced);
+        let life = self.keys.at(value.location.zone).ok_or(misplaced)?;
+        let stored = life.cipher.stored32(value.length);
+        if !self.geometry.holds(value.location, stored) {
+            return Err(misplaced);
         }
-        let mut bytes = vec![0; value.length as usize];
+        let mut bytes = vec![0; stored as usize];
         let position = self.geometry.position(value.location);
         let read = match effort {
             Effort::Cached => self.disk.try_read_at(position, &mut bytes),
@@ -62,9 +74,20 @@ impl ValueReader {
             Ok(false) => return Err(ReadError::NotCached),
             Err(error) => return Err(ReadError::Unreadable(Damage::Disk(error.kind()))),
         }
-        if checksum(&bytes) != value.checksum && self.checking == Checking::On {
+        let length = value.length as usize;
+        let spot = Spot {
+            cipher: &life.cipher,
+            stamp: &life.stamp,
+            offset: value.location.offset,
+        };
+        let sound = match life.cipher.seal() {
+            Seal::Sealed => spot.open_value(&mut bytes, length),
+            Seal::Plain => checksum(&bytes) == value.checksum,
+        };
+        if !sound && self.checking == Checking::On {
             return Err(ReadError::Unreadable(Damage::Checksum));
         }
+        bytes.truncate(length);
         Ok(bytes.into())
     }
 }

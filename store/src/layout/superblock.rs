@@ -21,7 +21,7 @@ pub const MAGIC: [u8; 8] = *b"KINETIC\xd1";
 pub const FORMAT_VERSION: u32 = 0;
 
 /// Fields of a slot, in order.
-pub const FIELDS: [Field; 19] = fields([
+pub const FIELDS: [Field; 20] = fields([
     ("magic", 8),
     ("format version", 4),
     ("seal", 1),
@@ -39,6 +39,7 @@ pub const FIELDS: [Field; 19] = fields([
     ("manifest salt", 8),
     ("manifest boot", 8),
     ("first frame", 8),
+    ("manifest boot salt", 16),
     ("wrapped key", wrapped_key::WIDTH),
     ("checksum", 4),
 ]);
@@ -77,6 +78,27 @@ impl Slot {
     }
 }
 
+/// Whether what lies in zones is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum Seal {
+    /// It is stored as it is; for figures.
+    Plain = 0,
+    /// AES-256-GCM, under keys of boots.
+    #[default]
+    Sealed = 1,
+}
+
+impl Seal {
+    /// The seal with this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::Plain, Self::Sealed]
+            .into_iter()
+            .find(|seal| *seal as u8 == number)
+    }
+}
+
 /// Whether there is a drive, or one that is being erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -108,6 +130,10 @@ pub struct Superblock {
     pub manifest_boot: u64,
     /// Number of the first frame in that zone.
     pub first_frame: u64,
+    /// Salt of the boot that started that manifest.
+    pub manifest_boot_salt: [u8; 16],
+    /// How everything in zones is sealed.
+    pub seal: Seal,
     /// Whether it is being erased.
     pub state: DriveState,
     /// The data key, sealed.
@@ -147,7 +173,7 @@ impl Superblock {
         let mut out = Vec::with_capacity(BLOCK_LEN);
         out.put(&MAGIC);
         out.put_u32(FORMAT_VERSION);
-        out.put(&[0, self.state as u8, 0, 0]);
+        out.put(&[self.seal as u8, self.state as u8, 0, 0]);
         out.put(&self.uuid);
         out.put_u64(self.drive);
         out.put_u64(self.capacity);
@@ -160,6 +186,7 @@ impl Superblock {
         out.put_u64(self.manifest.salt);
         out.put_u64(self.manifest_boot);
         out.put_u64(self.first_frame);
+        out.put(&self.manifest_boot_salt);
         self.wrapped.encode(&mut out);
         out.put_u32(checksum(&out));
         out.resize(BLOCK_LEN, 0);
@@ -181,10 +208,8 @@ impl Superblock {
             FORMAT_VERSION => {}
             other => return Err(SlotError::Version(other)),
         }
-        match reader.u8()? {
-            0 => {}
-            other => return Err(SlotError::Seal(other)),
-        }
+        let seal = reader.u8()?;
+        let seal = Seal::from_number(seal).ok_or(SlotError::Seal(seal))?;
         let state = match reader.u8()? {
             0 => DriveState::Serving,
             1 => DriveState::Erasing,
@@ -209,6 +234,7 @@ impl Superblock {
         };
         let manifest_boot = reader.u64()?;
         let first_frame = reader.u64()?;
+        let manifest_boot_salt = reader.array()?;
         let wrapped = WrappedKey::decode(&mut reader)?;
         Ok(Self {
             uuid,
@@ -220,6 +246,8 @@ impl Superblock {
             manifest,
             manifest_boot,
             first_frame,
+            manifest_boot_salt,
+            seal,
             state,
             wrapped,
         })
@@ -271,6 +299,8 @@ mod tests {
             },
             manifest_boot: 2,
             first_frame: 17,
+            manifest_boot_salt: [5; 16],
+            seal: Seal::Sealed,
             state: DriveState::Erasing,
             wrapped: WrappedKey {
                 kind: wrapped_key::PIN,

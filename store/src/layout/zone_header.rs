@@ -7,6 +7,7 @@
 use super::checksum::checksum;
 use super::codec::{Field, Put, Reader, fields, width};
 use super::geometry::ZoneId;
+use super::superblock::Seal;
 use crate::limits::BLOCK_LEN;
 
 /// First bytes of a zone header.
@@ -66,6 +67,8 @@ pub struct ZoneHeader {
     pub boot: u64,
     /// 128 random bits of that boot, from which its sealing key is derived.
     pub boot_salt: [u8; 16],
+    /// How its contents are sealed.
+    pub seal: Seal,
 }
 
 impl ZoneHeader {
@@ -74,8 +77,7 @@ impl ZoneHeader {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(BLOCK_LEN);
         out.put(&MAGIC);
-        out.put_u8(self.kind as u8);
-        out.put(&[0; 3]);
+        out.put(&[self.kind as u8, self.seal as u8, 0, 0]);
         out.put_u64(self.drive);
         out.put_u32(self.zone.0);
         out.put_u64(self.epoch);
@@ -98,7 +100,8 @@ impl ZoneHeader {
             return None;
         }
         let kind = ZoneKind::from_number(reader.u8().ok()?)?;
-        reader.bytes(3).ok()?;
+        let seal = Seal::from_number(reader.u8().ok()?)?;
+        reader.bytes(2).ok()?;
         Some(Self {
             kind,
             drive: reader.u64().ok()?,
@@ -106,6 +109,7 @@ impl ZoneHeader {
             epoch: reader.u64().ok()?,
             boot: reader.u64().ok()?,
             boot_salt: reader.array().ok()?,
+            seal,
         })
     }
 }
@@ -130,6 +134,7 @@ mod tests {
             epoch: 3,
             boot: 4,
             boot_salt: [5; 16],
+            seal: Seal::Sealed,
         };
         let block = header.encode();
         assert_eq!(ZoneHeader::decode(&block), Some(header));

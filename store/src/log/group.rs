@@ -10,7 +10,9 @@ use crate::entry::State;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len32, width};
 use crate::layout::geometry::Location;
-use crate::limits::BLOCK_LEN;
+use crate::layout::superblock::Seal;
+use crate::limits::{BLOCK_LEN, SEAL_TAG};
+use crate::seal::cipher::{Cipher, Kind, Spot};
 
 /// First bytes of a group.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"KGRP");
@@ -34,7 +36,7 @@ pub const FIELDS: [Field; 12] = fields([
 ]);
 /// Bytes of a group header.
 pub const WIDTH: usize = width(&FIELDS);
-const _: () = assert!(WIDTH <= BLOCK_LEN);
+const _: () = assert!(WIDTH + SEAL_TAG <= BLOCK_LEN);
 const SUMMED: usize = WIDTH - 4;
 const HEADER_SUMMED: usize = WIDTH - 8;
 
@@ -49,19 +51,21 @@ pub struct GroupHeader {
     pub durable_up_to: u64,
     /// Bytes of the whole group: header, records, values, padding.
     pub length: u32,
-    /// Bytes of the records.
+    /// How records and values are sealed.
+    pub seal: Seal,
+    /// Bytes of the records, as they are stored.
     pub records_length: u32,
     /// Number of records.
     pub count: u32,
 }
 
 impl GroupHeader {
-    /// The header's bytes, for `records` written at `offset` of the zone.
+    /// The header's bytes, for a group at this place; seals its records.
     #[must_use]
-    pub fn encode(&self, stamp: &ZoneStamp, offset: u32, records: &[u8]) -> Vec<u8> {
+    pub fn encode(&self, spot: &Spot<'_>, records: &mut Vec<u8>) -> Vec<u8> {
         let mut out = Vec::with_capacity(WIDTH);
         out.put_u32(MAGIC);
-        out.put(&[0; 4]);
+        out.put(&[self.seal as u8, 0, 0, 0]);
         out.put_u64(self.boot);
         out.put_u64(self.number);
         out.put_u64(self.durable_up_to);
@@ -69,9 +73,10 @@ impl GroupHeader {
         out.put_u32(self.length);
         out.put_u32(self.records_length);
         out.put_u32(self.count);
-        let sum = stamp.checksum(offset, &[&out]);
+        spot.seal(Kind::Records, &out, (records, 0));
+        let sum = spot.checksum(&[&out]);
         out.put_u32(sum);
-        let sum = stamp.checksum(offset, &[&out, records]);
+        let sum = spot.checksum(&[&out, records]);
         out.put_u32(sum);
         out
     }
@@ -85,9 +90,12 @@ impl GroupHeader {
 
     fn parse(bytes: &[u8]) -> Result<Option<Self>, Truncated> {
         let mut reader = Reader::new(bytes);
-        if reader.u32()? != MAGIC || reader.u8()? != 0 {
+        if reader.u32()? != MAGIC {
             return Ok(None);
         }
+        let Some(seal) = Seal::from_number(reader.u8()?) else {
+            return Ok(None);
+        };
         reader.bytes(3)?;
         let (boot, number, durable_up_to) = (reader.u64()?, reader.u64()?, reader.u64()?);
         reader.u64()?;
@@ -98,6 +106,7 @@ impl GroupHeader {
             number,
             durable_up_to,
             length,
+            seal,
             records_length,
             count,
         };
@@ -128,6 +137,17 @@ impl GroupHeader {
         stamp.checksum(offset, &[summed, records]).to_le_bytes() == *stored
     }
 
+    /// The records in `bytes` (header and records, verified, at this place); `None` where they
+    /// cannot be unsealed.
+    #[must_use]
+    pub fn open(bytes: &[u8], spot: &Spot<'_>) -> Option<Vec<u8>> {
+        let header = bytes.get(..HEADER_SUMMED)?;
+        let mut records = bytes.get(WIDTH..)?.to_vec();
+        let length = spot.open(Kind::Records, header, &mut records)?;
+        records.truncate(length);
+        Some(records)
+    }
+
     /// Bytes of header and records together.
     #[must_use]
     pub fn head_length(&self) -> u64 {
@@ -142,6 +162,7 @@ pub fn decode_records(
     header: &GroupHeader,
     records: &[u8],
     start: Location,
+    cipher: &Cipher,
 ) -> Option<Vec<Record>> {
     let mut reader = Reader::new(records);
     let mut list = Vec::new();
@@ -156,7 +177,7 @@ pub fn decode_records(
                 zone: start.zone,
                 offset: u32::try_from(next).ok()?,
             };
-            next += u64::from(value.length);
+            next += u64::from(cipher.stored32(value.length));
         }
         list.push(record);
     }
@@ -175,7 +196,8 @@ pub fn fuzz_group(bytes: &[u8]) {
     if let Some(header) = GroupHeader::peek(bytes) {
         let _verified = GroupHeader::verify(bytes, &stamp, 4096);
         let records = bytes.get(WIDTH..).unwrap_or_default();
-        let _records = decode_records(&header, records, Location::default());
+        let cipher = Cipher::default();
+        let _records = decode_records(&header, records, Location::default(), &cipher);
     }
 }
 
@@ -216,10 +238,16 @@ mod tests {
             number: 9,
             durable_up_to: 8,
             length: padded_length(WIDTH + records.len(), 150, ALIGNMENT),
+            seal: Seal::Plain,
             records_length: len32(records.len()),
             count: 2,
         };
-        let mut bytes = header.encode(&stamp, START.offset, &records);
+        let spot = Spot {
+            cipher: &Cipher::default(),
+            stamp: &stamp,
+            offset: START.offset,
+        };
+        let mut bytes = header.encode(&spot, &mut records);
         bytes.extend_from_slice(&records);
         (bytes, stamp)
     }
@@ -230,7 +258,7 @@ mod tests {
         let header = GroupHeader::peek(&bytes).unwrap();
         assert!(GroupHeader::verify(&bytes, &stamp, START.offset));
         assert!(GroupHeader::verify_header(&bytes, &stamp, START.offset));
-        let records = decode_records(&header, &bytes[WIDTH..], START).unwrap();
+        let records = decode_records(&header, &bytes[WIDTH..], START, &Cipher::default()).unwrap();
         let places: Vec<u32> = records
             .iter()
             .map(|r| r.entry.live().unwrap().location.offset)
@@ -274,6 +302,9 @@ mod tests {
         let (bytes, _) = sample();
         let mut header = GroupHeader::peek(&bytes).unwrap();
         header.length -= 8;
-        assert_eq!(decode_records(&header, &bytes[WIDTH..], START), None);
+        assert_eq!(
+            decode_records(&header, &bytes[WIDTH..], START, &Cipher::default()),
+            None
+        );
     }
 }

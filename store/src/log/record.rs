@@ -7,7 +7,7 @@
 use crate::entry::{Attributes, Entry, Key, Seqno, State, ValueRef};
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len16, width};
 use crate::layout::geometry::{Location, ZoneId};
-use crate::limits::MUTATION_BYTES;
+use crate::limits::{MUTATION_BYTES, SEAL_TAG};
 
 /// Fixed fields of a record, in order; key, version and tag follow.
 pub const FIELDS: [Field; 11] = fields([
@@ -26,7 +26,7 @@ pub const FIELDS: [Field; 11] = fields([
 /// Bytes of the fixed fields.
 pub const WIDTH: usize = width(&FIELDS);
 
-const _: () = assert!(WIDTH as u64 <= MUTATION_BYTES);
+const _: () = assert!((WIDTH + SEAL_TAG) as u64 <= MUTATION_BYTES);
 
 const PUT: u8 = 1;
 const DELETE: u8 = 2;

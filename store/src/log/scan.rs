@@ -9,17 +9,20 @@
 //! Not here: what is done with the groups (`open::recovery`).
 
 use std::io;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::group::{self, ALIGNMENT, GroupHeader, MAGIC};
 use super::record::{Placement, Record};
 use crate::disk::Disk;
-use crate::entry::State;
+use crate::entry::{State, ValueRef};
 use crate::layout::checksum::checksum;
 use crate::layout::geometry::{Geometry, Location};
+use crate::layout::superblock::Seal;
 use crate::limits::BLOCK32;
 use crate::manifest::edit::{ReplayPoint, ZoneInfo};
+use crate::seal::{Cipher, Keys, Spot};
 
 const WINDOW: usize = 256 << 10;
 
@@ -40,6 +43,9 @@ pub enum ScanError {
     /// A group verifies but holds a record that this program does not know.
     #[error("group {0} of the log cannot be understood by this program")]
     Unknown(u64),
+    /// A group verifies but its seal does not.
+    #[error("group {0} of the log cannot be unsealed")]
+    Sealed(u64),
 }
 
 /// A group of the chain.
@@ -71,30 +77,34 @@ pub enum Values {
     Believed,
 }
 
+/// Which zones to read.
+#[derive(Clone, Copy)]
+pub struct Log<'a> {
+    /// Log zones, in the order in which they were written.
+    pub zones: &'a [ZoneInfo],
+    /// The boot that started the manifest that lists them.
+    pub manifest_boot: u64,
+    /// What they are sealed with.
+    pub keys: &'a Keys,
+}
+
 /// Reads groups of some log zones, in the order in which they were written.
 pub struct Scanner<'a> {
     disk: &'a dyn Disk,
     geometry: Geometry,
-    zones: &'a [ZoneInfo],
-    manifest_boot: u64,
+    log: Log<'a>,
     window: Vec<u8>,
     window_start: Location,
 }
 
 impl<'a> Scanner<'a> {
-    /// A scanner over `zones`, as a manifest that was started by `manifest_boot` lists them.
+    /// A scanner.
     #[must_use]
-    pub fn new(
-        disk: &'a dyn Disk,
-        geometry: Geometry,
-        zones: &'a [ZoneInfo],
-        manifest_boot: u64,
-    ) -> Self {
+    pub fn new(disk: &'a dyn Disk, geometry: Geometry, log: Log<'a>) -> Self {
         Self {
             disk,
             geometry,
-            zones,
-            manifest_boot,
+            log,
             window: Vec::new(),
             window_start: Location::default(),
         }
@@ -105,7 +115,7 @@ impl<'a> Scanner<'a> {
         let mut links: Vec<Link> = Vec::new();
         let mut durable_up_to = point.group.saturating_sub(1);
         let mut number = point.group;
-        for (place, info) in self.zones.iter().enumerate() {
+        for (place, info) in self.log.zones.iter().enumerate() {
             let mut offset = if info.ordinal == point.ordinal {
                 point.offset
             } else {
@@ -133,7 +143,7 @@ impl<'a> Scanner<'a> {
         });
         let evidence = self.later_evidence(last, behind, number)?;
         if evidence >= number {
-            let zone = self.zones.get(last).map_or(0, |info| info.stamp.zone.0);
+            let zone = self.log.zones.get(last).map_or(0, |info| info.stamp.zone.0);
             return Err(ScanError::Corrupt {
                 group: number,
                 zone,
@@ -153,7 +163,7 @@ impl<'a> Scanner<'a> {
     /// A seal of the boot that the manifest belongs to proves nothing: it came after a failed
     /// write, and may be on the disk without the groups before it.
     fn sealed_by_recovery(&self, info: &ZoneInfo) -> Option<u32> {
-        info.end.filter(|_| info.boot < self.manifest_boot)
+        info.end.filter(|_| info.boot < self.log.manifest_boot)
     }
 
     /// The group with this number: at `offset`, or at the next block where a sync came between.
@@ -180,7 +190,7 @@ impl<'a> Scanner<'a> {
 
     /// A group that verifies at this place, whatever its number.
     fn group_at(&mut self, place: usize, offset: u32) -> Result<Option<Link>, ScanError> {
-        let Some(info) = self.zones.get(place).copied() else {
+        let Some(info) = self.log.zones.get(place).copied() else {
             return Ok(None);
         };
         let start = Location {
@@ -200,7 +210,8 @@ impl<'a> Scanner<'a> {
         let Ok(head) = usize::try_from(header.head_length()) else {
             return Ok(None);
         };
-        if !fits || header.boot != info.boot {
+        let alike = header.boot == info.boot && header.seal == self.cipher(&info).seal();
+        if !fits || !alike {
             return Ok(None);
         }
         let verified = self
@@ -217,16 +228,36 @@ impl<'a> Scanner<'a> {
     pub fn records(&mut self, link: &Link) -> Result<Vec<Record>, ScanError> {
         let head = usize::try_from(link.header.head_length()).unwrap_or(usize::MAX);
         let bytes = self.bytes(link.start, head)?.unwrap_or_default();
-        let records = bytes.get(group::WIDTH..).unwrap_or_default();
-        group::decode_records(&link.header, records, link.start)
+        let bytes = bytes.to_vec();
+        let Some((info, cipher)) = self.life(link) else {
+            return Err(ScanError::Unknown(link.header.number));
+        };
+        let spot = Spot {
+            cipher: &cipher,
+            stamp: &info.stamp,
+            offset: link.start.offset,
+        };
+        let sealed = ScanError::Sealed(link.header.number);
+        let records = GroupHeader::open(&bytes, &spot).ok_or(sealed)?;
+        group::decode_records(&link.header, &records, link.start, &cipher)
             .ok_or(ScanError::Unknown(link.header.number))
+    }
+
+    /// The zone of a group, and its key.
+    fn life(&self, link: &Link) -> Option<(ZoneInfo, Arc<Cipher>)> {
+        let info = self.log.zones.get(link.zone)?;
+        Some((*info, self.cipher(info)))
+    }
+
+    fn cipher(&self, info: &ZoneInfo) -> Arc<Cipher> {
+        self.log.keys.of_boot(&info.boot_salt)
     }
 
     /// The greatest group that a valid group behind the chain's end says was on the disk.
     fn later_evidence(&mut self, first: usize, behind: u32, next: u64) -> Result<u64, ScanError> {
         let mut greatest = 0;
-        for place in first..self.zones.len() {
-            let Some(info) = self.zones.get(place).copied() else {
+        for place in first..self.log.zones.len() {
+            let Some(info) = self.log.zones.get(place).copied() else {
                 break;
             };
             let mut offset = if place == first { behind } else { BLOCK32 };
@@ -288,15 +319,23 @@ impl<'a> Scanner<'a> {
     }
 
     fn values_verify(&mut self, link: &Link) -> Result<bool, ScanError> {
+        let Some((info, cipher)) = self.life(link) else {
+            return Ok(false);
+        };
         for record in self.records(link)? {
             if let (State::Live(_, value), Placement::Inside) =
                 (&record.entry.state, record.placement)
             {
-                let mut bytes = vec![0; value.length as usize];
+                let mut bytes = vec![0; cipher.stored32(value.length) as usize];
                 let position = self.geometry.position(value.location);
+                let spot = Spot {
+                    cipher: &cipher,
+                    stamp: &info.stamp,
+                    offset: value.location.offset,
+                };
                 // A value that cannot be read costs its key; cutting here would cost what follows.
                 if self.disk.read_at(position, &mut bytes).is_ok()
-                    && checksum(&bytes) != value.checksum
+                    && !value_verifies(&spot, value, &mut bytes)
                 {
                     return Ok(false);
                 }
@@ -330,5 +369,12 @@ impl<'a> Scanner<'a> {
             }
             _ => &[],
         }
+    }
+}
+
+fn value_verifies(spot: &Spot<'_>, value: &ValueRef, bytes: &mut [u8]) -> bool {
+    match spot.cipher.seal() {
+        Seal::Sealed => spot.open_value(bytes, value.length as usize),
+        Seal::Plain => checksum(bytes) == value.checksum,
     }
 }

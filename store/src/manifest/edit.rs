@@ -12,7 +12,7 @@ use crate::layout::zone_header::ZoneKind;
 use crate::run::{RunId, RunMeta};
 
 /// Fields of an edit that allocates or describes a zone, kind byte included.
-pub const ZONE_FIELDS: [Field; 10] = fields([
+pub const ZONE_FIELDS: [Field; 11] = fields([
     ("edit", 1),
     ("zone", 4),
     ("kind", 1),
@@ -23,6 +23,7 @@ pub const ZONE_FIELDS: [Field; 10] = fields([
     ("ordinal", 8),
     ("end", 4),
     ("live", 8),
+    ("boot salt", 16),
 ]);
 /// Fields of an edit that moves the replay point, kind byte included.
 pub const REPLAY_FIELDS: [Field; 5] = fields([
@@ -60,6 +61,8 @@ pub struct ZoneInfo {
     pub stamp: ZoneStamp,
     /// The boot that allocated it, and the only one that writes to it.
     pub boot: u64,
+    /// Salt of that boot, from which the zone's key is made.
+    pub boot_salt: [u8; 16],
     /// Place in the order in which log zones are written; 0 for other kinds.
     pub ordinal: u64,
     /// Where its contents end, once nothing may be appended any more.
@@ -188,6 +191,7 @@ fn encode_zone(info: &ZoneInfo, out: &mut Vec<u8>) {
     out.put_u64(info.ordinal);
     out.put_u32(info.end.unwrap_or_default());
     out.put_u64(info.live);
+    out.put(&info.boot_salt);
 }
 
 fn decode_zone(reader: &mut Reader<'_>, drive: u64) -> Result<Option<ZoneInfo>, Truncated> {
@@ -204,10 +208,12 @@ fn decode_zone(reader: &mut Reader<'_>, drive: u64) -> Result<Option<ZoneInfo>, 
     let end = reader.u32()?;
     let end = (flags & SEALED != 0).then_some(end);
     let live = reader.u64()?;
+    let boot_salt = reader.array()?;
     Ok(kind.map(|kind| ZoneInfo {
         kind,
         stamp,
         boot,
+        boot_salt,
         ordinal,
         end,
         live,
@@ -240,6 +246,7 @@ mod tests {
             kind: ZoneKind::Log,
             stamp,
             boot: 5,
+            boot_salt: [8; 16],
             ordinal: 6,
             end,
             live: 7,

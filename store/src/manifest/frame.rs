@@ -9,7 +9,9 @@ use thiserror::Error;
 use super::edit::Edit;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len32, width};
+use crate::layout::superblock::Seal;
 use crate::limits::BLOCK_LEN;
+use crate::seal::cipher::{Cipher, Kind, Spot};
 
 /// First bytes of a frame.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"KMAN");
@@ -37,7 +39,9 @@ pub struct FrameHeader {
     pub boot: u64,
     /// Number of the frame; one more than the frame before it.
     pub number: u64,
-    /// Bytes of the edits.
+    /// How the edits are sealed.
+    pub seal: Seal,
+    /// Bytes of the edits, as they are stored.
     pub length: u32,
     /// Number of edits.
     pub count: u32,
@@ -52,6 +56,9 @@ pub enum FrameError {
     /// The edits do not fill the frame.
     #[error("the manifest holds a frame whose edits do not fill it")]
     Malformed,
+    /// It was sealed with another key, or changed.
+    #[error("the manifest holds a frame that cannot be unsealed")]
+    Sealed,
 }
 
 impl From<Truncated> for FrameError {
@@ -60,21 +67,21 @@ impl From<Truncated> for FrameError {
     }
 }
 
-/// The bytes of a frame at `offset` of the manifest zone, padded to whole blocks.
+/// The bytes of a frame at a place of the manifest zone, padded to whole blocks.
 #[must_use]
-pub fn encode(boot: u64, number: u64, edits: &[Edit], at: (&ZoneStamp, u32)) -> Vec<u8> {
+pub fn encode(boot: u64, number: u64, edits: &[Edit], spot: &Spot<'_>) -> Vec<u8> {
     let mut payload = Vec::new();
     edits.iter().for_each(|edit| edit.encode(&mut payload));
     let mut out = Vec::with_capacity(WIDTH + payload.len());
     out.put_u32(MAGIC);
-    out.put(&[0; 4]);
+    out.put(&[spot.cipher.seal() as u8, 0, 0, 0]);
     out.put_u64(boot);
     out.put_u64(number);
     out.put_u64(0);
-    out.put_u32(len32(payload.len()));
+    out.put_u32(len32(payload.len() + spot.cipher.overhead()));
     out.put_u32(len32(edits.len()));
-    let (stamp, offset) = at;
-    let sum = stamp.checksum(offset, &[&out, &payload]);
+    spot.seal(Kind::Frame, &out, (&mut payload, 0));
+    let sum = spot.checksum(&[&out, &payload]);
     out.put_u32(sum);
     out.put(&payload);
     out.resize(out.len().next_multiple_of(BLOCK_LEN), 0);
@@ -90,15 +97,19 @@ impl FrameHeader {
 
     fn parse(bytes: &[u8]) -> Result<Option<Self>, Truncated> {
         let mut reader = Reader::new(bytes);
-        if reader.u32()? != MAGIC || reader.u8()? != 0 {
+        if reader.u32()? != MAGIC {
             return Ok(None);
         }
+        let Some(seal) = Seal::from_number(reader.u8()?) else {
+            return Ok(None);
+        };
         reader.bytes(3)?;
         let (boot, number) = (reader.u64()?, reader.u64()?);
         reader.u64()?;
         Ok(Some(Self {
             boot,
             number,
+            seal,
             length: reader.u32()?,
             count: reader.u32()?,
         }))
@@ -122,10 +133,17 @@ impl FrameHeader {
         stamp.checksum(offset, &[summed, edits]).to_le_bytes() == *stored
     }
 
-    /// Reads the edits of a verified frame.
-    pub fn edits(&self, bytes: &[u8], drive: u64) -> Result<Vec<Edit>, FrameError> {
-        let mut reader = Reader::new(bytes);
-        reader.bytes(WIDTH)?;
+    /// Reads the edits of a verified frame at this place.
+    pub fn edits(&self, bytes: &[u8], spot: &Spot<'_>) -> Result<Vec<Edit>, FrameError> {
+        let (header, _) = bytes.split_at_checked(SUMMED).ok_or(Truncated)?;
+        let mut payload = bytes.get(WIDTH..).ok_or(Truncated)?.to_vec();
+        if self.seal != spot.cipher.seal() {
+            return Err(FrameError::Sealed);
+        }
+        let length = spot.open(Kind::Frame, header, &mut payload);
+        payload.truncate(length.ok_or(FrameError::Sealed)?);
+        let drive = spot.stamp.drive;
+        let mut reader = Reader::new(&payload);
         let mut edits = Vec::new();
         for _ in 0..self.count {
             let edit = Edit::decode(&mut reader, drive)?;
@@ -141,9 +159,15 @@ impl FrameHeader {
 
 /// Decodes arbitrary bytes as a frame; must not panic.
 pub fn fuzz_frame(bytes: &[u8]) {
-    let _verified = FrameHeader::verify(bytes, &ZoneStamp::default(), 4096);
+    let stamp = ZoneStamp::default();
+    let _verified = FrameHeader::verify(bytes, &stamp, 4096);
     if let Some(header) = FrameHeader::peek(bytes) {
-        let _edits = header.edits(bytes, 1);
+        let spot = Spot {
+            cipher: &Cipher::default(),
+            stamp: &stamp,
+            offset: 4096,
+        };
+        let _edits = header.edits(bytes, &spot);
     }
 }
 
@@ -161,13 +185,18 @@ mod tests {
             salt: 4,
         };
         let edits = vec![Edit::Free(ZoneId(1)), Edit::Live(ZoneId(2), 3)];
-        let block = encode(5, 6, &edits, (&stamp, 4096));
+        let spot = Spot {
+            cipher: &Cipher::default(),
+            stamp: &stamp,
+            offset: 4096,
+        };
+        let block = encode(5, 6, &edits, &spot);
         assert_eq!(block.len(), 4096);
         let header = FrameHeader::peek(&block).unwrap();
         let bytes = &block[..usize::try_from(header.total()).unwrap()];
         assert!(FrameHeader::verify(bytes, &stamp, 4096));
         assert!(!FrameHeader::verify(bytes, &stamp, 8192));
-        assert_eq!(header.edits(bytes, 1), Ok(edits));
+        assert_eq!(header.edits(bytes, &spot), Ok(edits));
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.to_vec();
             damaged[bit / 8] ^= 1 << (bit % 8);

@@ -7,6 +7,7 @@
 //! Not here: syncs, and writing superblocks (`upkeep::ledger`).
 
 use std::io;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -18,6 +19,7 @@ use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, Location};
 use crate::layout::superblock::Superblock;
 use crate::limits::{BLOCK, BLOCK32};
+use crate::seal::{Cipher, Keys, Spot};
 
 /// Where the next frame goes.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ pub struct Journal {
     pub stamp: ZoneStamp,
     /// The boot that writes.
     pub boot: u64,
+    cipher: Arc<Cipher>,
     zone_size: u32,
     offset: u32,
     number: u64,
@@ -41,15 +44,31 @@ pub struct PendingFrame {
 }
 
 impl Journal {
-    /// A journal in a fresh zone, whose first frame gets this number.
+    /// A journal in a fresh zone of this boot, whose first frame gets this number.
     #[must_use]
-    pub fn new(stamp: ZoneStamp, boot: u64, number: u64, geometry: &Geometry) -> Self {
+    pub fn new(
+        stamp: ZoneStamp,
+        (boot, cipher): (u64, Arc<Cipher>),
+        number: u64,
+        geometry: &Geometry,
+    ) -> Self {
         Self {
             stamp,
             boot,
+            cipher,
             zone_size: geometry.zone_size,
             offset: BLOCK32,
             number,
+        }
+    }
+
+    /// The same journal in another fresh zone.
+    #[must_use]
+    pub fn moved_to(&self, stamp: ZoneStamp) -> Self {
+        Self {
+            stamp,
+            offset: BLOCK32,
+            ..self.clone()
         }
     }
 
@@ -61,7 +80,12 @@ impl Journal {
             zone: self.stamp.zone,
             offset: self.offset,
         };
-        let bytes = frame::encode(self.boot, self.number, edits, (&self.stamp, self.offset));
+        let spot = Spot {
+            cipher: &self.cipher,
+            stamp: &self.stamp,
+            offset: self.offset,
+        };
+        let bytes = frame::encode(self.boot, self.number, edits, &spot);
         let room = self.zone_size.checked_sub(self.offset)?;
         (bytes.len() as u64 <= u64::from(room)).then_some(PendingFrame { location, bytes })
     }
@@ -116,7 +140,12 @@ pub struct ReadBack {
 }
 
 /// Reads the manifest that a superblock names.
-pub fn read(disk: &dyn Disk, superblock: &Superblock) -> Result<ReadBack, ManifestError> {
+pub fn read(
+    disk: &dyn Disk,
+    superblock: &Superblock,
+    keys: &Keys,
+) -> Result<ReadBack, ManifestError> {
+    let cipher = keys.of_boot(&superblock.manifest_boot_salt);
     let zone = ZoneReader {
         disk,
         geometry: superblock.geometry,
@@ -137,8 +166,13 @@ pub fn read(disk: &dyn Disk, superblock: &Superblock) -> Result<ReadBack, Manife
         if header.boot != superblock.manifest_boot || header.number != number {
             break;
         }
+        let spot = Spot {
+            cipher: &cipher,
+            stamp: &zone.stamp,
+            offset,
+        };
         let edits = header
-            .edits(&bytes, superblock.drive)
+            .edits(&bytes, &spot)
             .map_err(|error| ManifestError::Frame(number, error))?;
         for edit in &edits {
             state

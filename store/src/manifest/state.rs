@@ -145,6 +145,7 @@ mod tests {
             kind: ZoneKind::Log,
             stamp,
             boot: 1,
+            boot_salt: [0; 16],
             ordinal,
             end: None,
             live,

@@ -40,6 +40,7 @@ pub(crate) fn finish(
         capacity: superblock.capacity,
         geometry: superblock.geometry,
         sequence: superblock.sequence,
+        seal: superblock.seal,
     };
     format::lay_out(disk, birth, &mut salts)
 }

@@ -17,13 +17,13 @@ use crate::engine::salt::SaltSource;
 use crate::entry::Seqno;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Geometry, ZoneId};
-use crate::layout::superblock::{DriveState, MAGIC, Slot, Superblock};
+use crate::layout::superblock::{DriveState, MAGIC, Seal, Slot, Superblock};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::{BLOCK_LEN, BLOCK32, MIN_CAPACITY};
 use crate::manifest::edit::{Counters, Edit, ReplayPoint, ZoneInfo};
 use crate::manifest::state::{Contradiction, ManifestState};
-use crate::seal::wrap::wrap;
-use crate::seal::{DataKey, Protection};
+use crate::seal::wrap::{Owner, wrap};
+use crate::seal::{DataKey, Keys, Protection};
 use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
 
 /// How to format.
@@ -89,8 +89,13 @@ pub fn probe(disk: &dyn Disk) -> io::Result<Probe> {
     Ok(found)
 }
 
-/// Makes an empty drive of a disk; what was on it is lost.
+/// Makes an empty, sealed drive of a disk; what was on it is lost.
 pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatError> {
+    format_as(disk, options, Seal::Sealed)
+}
+
+/// Makes an empty drive of a disk that is sealed in this way; what was on it is lost.
+pub fn format_as(disk: &dyn Disk, options: &FormatOptions, seal: Seal) -> Result<(), FormatError> {
     let capacity = disk.capacity();
     let geometry = match options.zone_size {
         Some(size) => Geometry::with_zone_size(capacity, size),
@@ -103,6 +108,7 @@ pub fn format(disk: &dyn Disk, options: &FormatOptions) -> Result<(), FormatErro
         capacity,
         geometry,
         sequence: 0,
+        seal,
     };
     lay_out(disk, birth, &mut SaltSource::new(options.entropy))
 }
@@ -117,6 +123,8 @@ pub(crate) struct Birth {
     pub(crate) geometry: Geometry,
     /// The superblocks of the new drive follow this one.
     pub(crate) sequence: u64,
+    /// How it is sealed.
+    pub(crate) seal: Seal,
 }
 
 /// Writes an empty drive, its superblocks last: before them nothing of it counts.
@@ -130,6 +138,7 @@ pub(crate) fn lay_out(
         capacity,
         geometry,
         sequence,
+        seal,
     } = birth;
     let drive = salts.draw();
     let key = DataKey::new(salts.key());
@@ -155,8 +164,15 @@ pub(crate) fn lay_out(
         manifest: nowhere,
         manifest_boot: 0,
         first_frame: 1,
+        manifest_boot_salt: [0; 16],
+        seal,
         state: DriveState::Serving,
-        wrapped: wrap(&key, &Protection::Open, &uuid, salts.nonce()),
+        wrapped: wrap(
+            &key,
+            &Protection::Open,
+            &Owner { uuid, seal },
+            salts.nonce(),
+        ),
     };
     let fresh = ZoneStamp {
         drive,
@@ -168,6 +184,7 @@ pub(crate) fn lay_out(
         state: empty_state(nowhere)?,
         superblock,
         boot_salt: salts.boot_salt(),
+        cipher: Keys::new(seal, &key).of_boot(&salts.boot_salt()),
         next_frame: 1,
     };
     let mut ledger = Ledger::open(opening, FreshZone { stamp: fresh }, &geometry)?;
@@ -195,6 +212,7 @@ fn empty_state(nowhere: ZoneStamp) -> Result<ManifestState, Contradiction> {
         kind: ZoneKind::Manifest,
         stamp: nowhere,
         boot: 0,
+        boot_salt: [0; 16],
         ordinal: 0,
         end: None,
         live: 0,

@@ -34,13 +34,13 @@ use crate::layout::geometry::{Geometry, ZoneId};
 use crate::layout::superblock::{DriveState, Superblock};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::BLOCK32;
-use crate::log::scan::{Chain, Link, ScanError, Scanner, Values};
+use crate::log::scan::{Chain, Link, Log, ScanError, Scanner, Values};
 use crate::manifest::edit::{Edit, ZoneInfo};
 use crate::manifest::journal::{self, ManifestError, PendingFrame};
 use crate::manifest::state::{Contradiction, ManifestState};
 use crate::run::{BlockCache, BlockReader, Run};
-use crate::seal::PinKey;
-use crate::seal::wrap::{self, UnwrapError};
+use crate::seal::wrap::{self, Owner, UnwrapError};
+use crate::seal::{DataKey, Keys, PinKey};
 use crate::upkeep::ledger::{DiskCalls, FreshZone, Ledger, Opening};
 use crate::upkeep::rewrap::Rewrap;
 use crate::upkeep::space::Space;
@@ -123,12 +123,13 @@ pub struct Recovered {
 pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenError> {
     let mut salts = SaltSource::new(given.entropy);
     let superblock = unerased(&*disk, &salts)?;
-    let key = wrap::unwrap(&superblock.wrapped, given.pin, &superblock.uuid)?;
+    let key = unlocked(&superblock, given.pin)?;
+    let keys = Arc::new(Keys::new(superblock.seal, &key));
     let geometry = superblock.geometry;
     let options = given.options.fitted(&geometry);
-    let manifest = journal::read(&*disk, &superblock)?;
+    let manifest = journal::read(&*disk, &superblock, &keys)?;
     let mut state = manifest.state;
-    let found = find(&*disk, &superblock, &state, &options)?;
+    let found = find(&*disk, &superblock, &state, (&options, &keys))?;
 
     let syncs = if options.skips_syncs() {
         Syncs::Skipped
@@ -147,6 +148,7 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
     let runs = state.runs.iter();
     let runs = runs.map(|meta| Arc::new(Run::new(meta.clone()))).collect();
     let start = Start {
+        keys: &keys,
         state,
         superblock,
         next_frame: manifest.next_number,
@@ -157,8 +159,15 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
     let shared = Shared::new(Parts {
         uuid: ledger.superblock.uuid,
         boot: ledger.superblock.boot,
-        reader: BlockReader::new(Arc::clone(&disk), geometry, cache),
-        values: ValueReader::new(Arc::clone(&disk), geometry, options.checking()),
+        reader: BlockReader::new(Arc::clone(&disk), geometry, cache).with_keys(Arc::clone(&keys)),
+        values: ValueReader::new(
+            Arc::clone(&disk),
+            geometry,
+            options.checking(),
+            Arc::clone(&keys),
+        ),
+        cipher: keys.of_boot(&salts.boot_salt()),
+        keys,
         disk,
         geometry,
         options,
@@ -193,6 +202,15 @@ fn unerased(disk: &dyn Disk, salts: &SaltSource) -> Result<Superblock, OpenError
     Ok(slots::choose(disk)?)
 }
 
+/// The data key of a drive.
+fn unlocked(superblock: &Superblock, pin: Option<&PinKey>) -> Result<DataKey, UnwrapError> {
+    let owner = Owner {
+        uuid: superblock.uuid,
+        seal: superblock.seal,
+    };
+    wrap::unwrap(&superblock.wrapped, pin, &owner)
+}
+
 /// What the log holds that no run holds.
 struct Found {
     zones: Vec<ZoneInfo>,
@@ -208,7 +226,7 @@ fn find(
     disk: &dyn Disk,
     superblock: &Superblock,
     state: &ManifestState,
-    options: &Options,
+    (options, keys): (&Options, &Keys),
 ) -> Result<Found, ScanError> {
     let values = if options.ignores_checksums() {
         Values::Believed
@@ -216,8 +234,12 @@ fn find(
         Values::Verified
     };
     let zones = state.replay_zones();
-    let boot = superblock.manifest_boot;
-    let mut scanner = Scanner::new(disk, superblock.geometry, &zones, boot);
+    let log = Log {
+        zones: &zones,
+        manifest_boot: superblock.manifest_boot,
+        keys,
+    };
+    let mut scanner = Scanner::new(disk, superblock.geometry, log);
     let chain = scanner.chain(&state.replay, values)?;
     let (table, last_seqno) = replay(&mut scanner, &chain, state.replay.seqno)?;
     let last_group = chain.links.last().map(|link| link.header.number);
@@ -318,7 +340,8 @@ fn settle(state: &mut ManifestState, found: &Found, manifest: ZoneId) -> Result<
         .try_for_each(|zone| state.apply(&Edit::Free(zone)))
 }
 
-struct Start {
+struct Start<'a> {
+    keys: &'a Keys,
     state: ManifestState,
     superblock: Superblock,
     next_frame: u64,
@@ -326,11 +349,12 @@ struct Start {
 
 /// Moves the manifest to a fresh zone, since no boot appends to another boot's zone.
 fn fresh_manifest(
-    start: Start,
+    start: Start<'_>,
     salts: &mut SaltSource,
     disk: &SoleDisk<'_>,
 ) -> Result<(Ledger, Space), OpenError> {
     let Start {
+        keys,
         mut state,
         superblock,
         next_frame,
@@ -352,8 +376,12 @@ fn fresh_manifest(
         state,
         superblock,
         boot_salt,
+        cipher: keys.of_boot(&boot_salt),
         next_frame,
     };
+    for info in opening.state.zones.values() {
+        keys.enter(info.stamp, &info.boot_salt);
+    }
     let mut ledger = Ledger::open(opening, FreshZone { stamp }, &geometry)?;
     calls::finish(&mut ledger, disk)?;
     space.condemn(old, Vec::new());

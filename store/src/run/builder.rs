@@ -6,6 +6,7 @@
 //! Not here: writing (`engine` takes the writes and syncs them before it uses the run).
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -14,8 +15,9 @@ use crate::limits::{
     FILTER_BITS_PER_KEY, LEAVES_PER_FILTER, MAX_KEY, MAX_TAG, MAX_VERSION, RUN_BLOCK_MAX,
     RUN_BLOCK_TARGET,
 };
+use crate::seal::Cipher;
 
-use super::format::block::{BlockHandle, HEADER, Kind, NewBlock, RunId};
+use super::format::block::{BlockHandle, FRAMING, Kind, NewBlock, RunId};
 use super::format::filter;
 use super::format::leaf::{LeafBuilder, SMALLEST_ENTRY};
 use super::format::meta::RunMeta;
@@ -23,7 +25,7 @@ use super::format::node::{Child, MIN_CHILDREN, NodeBuilder, child_length, separa
 use super::output::{Output, PendingWrite, ZoneRoom};
 
 const MOST_KEYS: usize = LEAVES_PER_FILTER * (RUN_BLOCK_TARGET / SMALLEST_ENTRY + 1);
-const _: () = assert!(HEADER + 9 + MOST_KEYS * FILTER_BITS_PER_KEY / 8 <= RUN_BLOCK_MAX);
+const _: () = assert!(FRAMING + 9 + MOST_KEYS * FILTER_BITS_PER_KEY / 8 <= RUN_BLOCK_MAX);
 
 /// Why a run cannot be built on. After an error the builder must be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -85,6 +87,13 @@ impl RunBuilder {
             rest: None,
             finished: false,
         }
+    }
+
+    /// Seals its blocks with this.
+    #[must_use]
+    pub fn with_cipher(mut self, cipher: Arc<Cipher>) -> Self {
+        self.output = Output::new(cipher);
+        self
     }
 
     /// Aims at blocks of `target` bytes instead of [`RUN_BLOCK_TARGET`], which is the most.
@@ -191,10 +200,13 @@ impl RunBuilder {
     /// Most bytes of blocks if the run ended now; an `add` writes a part of the same blocks.
     fn finish_length(&self) -> usize {
         let child = child_length(self.longest_fence);
-        let leaf = HEADER + self.leaf.length();
-        let filter = HEADER + filter::payload_length(self.hashes.len());
-        let nodes = self.nodes.iter().map(|node| HEADER + node.length() + child);
-        leaf + filter + nodes.sum::<usize>() + HEADER + 2 * child
+        let leaf = FRAMING + self.leaf.length();
+        let filter = FRAMING + filter::payload_length(self.hashes.len());
+        let nodes = self
+            .nodes
+            .iter()
+            .map(|node| FRAMING + node.length() + child);
+        leaf + filter + nodes.sum::<usize>() + FRAMING + 2 * child
     }
 
     fn close_leaf(&mut self) -> Result<(), BuildError> {

@@ -18,6 +18,7 @@ use crate::disk::Disk;
 use crate::effort::Effort;
 use crate::layout::geometry::Geometry;
 use crate::limits::{RUN_BLOCK_MAX, RUN_BLOCK_TARGET};
+use crate::seal::Keys;
 
 use super::format::Malformed;
 use super::format::block::{Block, BlockFault, BlockHandle, Expected, HEADER, UncheckedBlock};
@@ -166,6 +167,7 @@ pub struct BlockReader {
     disk: Arc<dyn Disk>,
     geometry: Geometry,
     cache: Arc<BlockCache>,
+    keys: Arc<Keys>,
     admission: Admission,
 }
 
@@ -177,8 +179,15 @@ impl BlockReader {
             disk,
             geometry,
             cache,
+            keys: Arc::default(),
             admission: Admission::Keep,
         }
+    }
+
+    /// The same reader of a drive that is sealed with these.
+    #[must_use]
+    pub fn with_keys(self, keys: Arc<Keys>) -> Self {
+        Self { keys, ..self }
     }
 
     /// The same reader with another admission.
@@ -227,6 +236,8 @@ impl BlockReader {
         if !self.geometry.holds(handle.location, handle.length) {
             return Err(refuse(BlockFault::Outside));
         }
+        let life = self.keys.at(handle.location.zone);
+        let life = life.ok_or_else(|| refuse(BlockFault::Outside))?;
         let mut bytes = vec![0; length];
         let position = self.geometry.position(handle.location);
         let result = match effort {
@@ -234,7 +245,9 @@ impl BlockReader {
             Effort::Disk => self.disk.read_at(position, &mut bytes).map(|()| true),
         };
         match result {
-            Ok(true) => UncheckedBlock { bytes }.verify(expected).map_err(refuse),
+            Ok(true) => UncheckedBlock { bytes }
+                .verify(expected, &life.cipher)
+                .map_err(refuse),
             Ok(false) => Err(BlockError::NotCached),
             Err(error) => Err(refuse(BlockFault::Io(error.kind()))),
         }

@@ -6,11 +6,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;
 use crate::limits::{BLOCK, RUN_BLOCK_MAX, RUN_WRITE};
+use crate::seal::{Cipher, Spot};
 
 use super::format::block::{BlockHandle, NewBlock};
 use super::format::meta::Extent;
@@ -47,9 +49,19 @@ pub struct Output {
     ready: VecDeque<PendingWrite>,
     extents: Vec<Extent>,
     bytes: u64,
+    cipher: Arc<Cipher>,
 }
 
 impl Output {
+    /// Collects blocks that are sealed with this.
+    #[must_use]
+    pub fn new(cipher: Arc<Cipher>) -> Self {
+        Self {
+            cipher,
+            ..Self::default()
+        }
+    }
+
     /// Bytes left in the room.
     #[must_use]
     pub fn left(&self) -> usize {
@@ -88,14 +100,19 @@ impl Output {
 
     /// Appends a block; `None` when the room is too small for it or no block is that long.
     pub fn place(&mut self, block: &NewBlock<'_>) -> Option<BlockHandle> {
-        let length = block.length()?;
+        let length = block.length(&self.cipher)?;
         let room = self.room.as_mut()?;
         let offset = room.next;
         let end = offset.checked_add(length).filter(|end| *end <= room.end)?;
         if self.buffer.capacity() == 0 {
             self.buffer.reserve_exact(RUN_WRITE + RUN_BLOCK_MAX);
         }
-        block.encode(&room.stamp, offset, &mut self.buffer);
+        let spot = Spot {
+            cipher: &self.cipher,
+            stamp: &room.stamp,
+            offset,
+        };
+        block.encode(&spot, &mut self.buffer);
         room.next = end;
         let zone = room.stamp.zone;
         self.extents.last_mut()?.end = end;

@@ -9,6 +9,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::key::{DataKey, Kdf, PinKey, Protection};
+use crate::layout::superblock::Seal;
 use crate::layout::wrapped_key::{OPEN, PIN, WrappedKey};
 
 /// Why a key cannot be unwrapped.
@@ -25,14 +26,18 @@ pub enum UnwrapError {
     Damaged(u8),
 }
 
-/// Wraps the key of the drive with this identity; the nonce is random and never used again.
+/// The drive that a key belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Its identity.
+    pub uuid: [u8; 16],
+    /// How it is sealed; nobody who cannot unwrap the key may say otherwise.
+    pub seal: Seal,
+}
+
+/// Wraps the key of this drive; the nonce is random and never used again.
 #[must_use]
-pub fn wrap(
-    key: &DataKey,
-    protection: &Protection,
-    uuid: &[u8; 16],
-    nonce: [u8; 12],
-) -> WrappedKey {
+pub fn wrap(key: &DataKey, protection: &Protection, owner: &Owner, nonce: [u8; 12]) -> WrappedKey {
     let mut wrapped = WrappedKey {
         nonce,
         ..WrappedKey::NOTHING
@@ -53,7 +58,7 @@ pub fn wrap(
     // Can only fail for more than 64 GiB.
     let _sealed = cipher.seal_in_place_append_tag(
         Nonce::assume_unique_for_key(nonce),
-        Aad::from(associated(uuid, &wrapped)),
+        Aad::from(associated(owner, &wrapped)),
         &mut *sealed,
     );
     if let Some(bytes) = sealed.first_chunk() {
@@ -62,11 +67,11 @@ pub fn wrap(
     wrapped
 }
 
-/// Unwraps the key of the drive with this identity.
+/// Unwraps the key of this drive.
 pub fn unwrap(
     wrapped: &WrappedKey,
     pin: Option<&PinKey>,
-    uuid: &[u8; 16],
+    owner: &Owner,
 ) -> Result<DataKey, UnwrapError> {
     let damaged = UnwrapError::Damaged(wrapped.kind);
     let (cipher, refusal) = match (wrapped.kind, pin) {
@@ -78,16 +83,23 @@ pub fn unwrap(
     let mut bytes = Zeroizing::new(wrapped.sealed);
     let nonce = Nonce::assume_unique_for_key(wrapped.nonce);
     let opened = cipher
-        .open_in_place(nonce, Aad::from(associated(uuid, wrapped)), &mut bytes[..])
+        .open_in_place(nonce, Aad::from(associated(owner, wrapped)), &mut bytes[..])
         .map_err(|_unspecified| refusal)?;
     let key = opened.first_chunk::<32>().ok_or(damaged)?;
     Ok(DataKey::new(Zeroizing::new(*key)))
 }
 
 /// The drive and everything of the wrapped key that is not sealed.
-fn associated(uuid: &[u8; 16], wrapped: &WrappedKey) -> Vec<u8> {
+fn associated(owner: &Owner, wrapped: &WrappedKey) -> Vec<u8> {
     let rounds = wrapped.rounds.to_le_bytes();
-    [&uuid[..], &[wrapped.kind], &rounds, &wrapped.salt].concat()
+    let seal = owner.seal as u8;
+    [
+        &owner.uuid[..],
+        &[seal, wrapped.kind],
+        &rounds,
+        &wrapped.salt,
+    ]
+    .concat()
 }
 
 #[expect(
@@ -102,7 +114,10 @@ fn cipher(key: &[u8; 32]) -> LessSafeKey {
 mod tests {
     use super::*;
 
-    const UUID: [u8; 16] = [1; 16];
+    const OWNER: Owner = Owner {
+        uuid: [1; 16],
+        seal: Seal::Sealed,
+    };
 
     fn key() -> DataKey {
         DataKey::new(Zeroizing::new([5; 32]))
@@ -116,7 +131,7 @@ mod tests {
         wrap(
             &key(),
             &Protection::Pin(PinKey::new([pin; 32]), kdf),
-            &UUID,
+            &OWNER,
             [2; 12],
         )
     }
@@ -126,25 +141,29 @@ mod tests {
         let wrapped = by_pin(7);
         assert!(!wrapped.sealed.windows(4).any(|bytes| bytes == [5; 4]));
         let right = PinKey::new([7; 32]);
-        assert_eq!(unwrap(&wrapped, Some(&right), &UUID), Ok(key()));
+        assert_eq!(unwrap(&wrapped, Some(&right), &OWNER), Ok(key()));
         let wrong = PinKey::new([8; 32]);
         assert_eq!(
-            unwrap(&wrapped, Some(&wrong), &UUID),
+            unwrap(&wrapped, Some(&wrong), &OWNER),
             Err(UnwrapError::WrongPin)
         );
-        assert_eq!(unwrap(&wrapped, None, &UUID), Err(UnwrapError::Locked));
+        assert_eq!(unwrap(&wrapped, None, &OWNER), Err(UnwrapError::Locked));
     }
 
     #[test]
     fn a_key_without_a_pin_unwraps_on_its_drive_only() {
-        let wrapped = wrap(&key(), &Protection::Open, &UUID, [2; 12]);
-        assert_eq!(unwrap(&wrapped, None, &UUID), Ok(key()));
+        let wrapped = wrap(&key(), &Protection::Open, &OWNER, [2; 12]);
+        assert_eq!(unwrap(&wrapped, None, &OWNER), Ok(key()));
+        let other = Owner {
+            seal: Seal::Plain,
+            ..OWNER
+        };
         assert_eq!(
-            unwrap(&wrapped, None, &[9; 16]),
+            unwrap(&wrapped, None, &other),
             Err(UnwrapError::Damaged(OPEN))
         );
         let nothing = WrappedKey::NOTHING;
-        assert_eq!(unwrap(&nothing, None, &UUID), Err(UnwrapError::Damaged(0)));
+        assert_eq!(unwrap(&nothing, None, &OWNER), Err(UnwrapError::Damaged(0)));
     }
 
     #[test]
@@ -158,7 +177,7 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             let mut reader = crate::layout::codec::Reader::new(&damaged);
             let damaged = WrappedKey::decode(&mut reader).unwrap();
-            assert!(unwrap(&damaged, Some(&pin), &UUID).is_err(), "bit {bit}");
+            assert!(unwrap(&damaged, Some(&pin), &OWNER).is_err(), "bit {bit}");
         }
     }
 }

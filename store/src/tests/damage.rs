@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_flipped_bit_costs_that_value_and_nothing_else() {
-    let mut drive = Drive::new();
+    let mut drive = Drive::plain();
     drive.put(b"sound", &[1; 5000]).unwrap();
     drive.put(b"rotten", &[0xab; 5000]).unwrap();
     drive.settle();
@@ -19,7 +19,7 @@ fn a_flipped_bit_costs_that_value_and_nothing_else() {
 
 #[test]
 fn a_flipped_bit_in_a_durable_group_refuses_to_open() {
-    let mut drive = Drive::new();
+    let mut drive = Drive::plain();
     for key in [b"first", b"later"] {
         let token = drive.submit(
             vec![put(key, b"value", Expected::Any)],
@@ -36,7 +36,7 @@ fn a_flipped_bit_in_a_durable_group_refuses_to_open() {
 
 #[test]
 fn a_flipped_bit_in_what_recovery_sealed_refuses_to_open() {
-    let mut drive = Drive::new();
+    let mut drive = Drive::plain();
     let only = vec![put(b"only", b"value", Expected::Any)];
     let token = drive.submit(only, Durability::WriteThrough);
     drive.finish(token).unwrap();

@@ -2,6 +2,7 @@
 
 mod damage;
 mod host;
+mod sealing;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use crate::disk::{Disk, MemoryDisk};
 use crate::store::KeyRange;
 use crate::{
     Attributes, Commit, CommitError, CommitFailure, Completion, Direction, Durability, Effort,
-    Expected, FormatOptions, Health, Mutation, OpenError, Options, ReadError, Step, Store, format,
+    Expected, FormatOptions, Health, Mutation, OpenError, Options, ReadError, Seal, Step, Store,
+    format, format_as,
 };
 
 const ZONE: u32 = 64 << 10;
@@ -58,14 +60,23 @@ impl Drive {
         Self::with_zones(ZONES)
     }
 
+    /// One whose bytes can be found on the disk.
+    fn plain() -> Self {
+        Self::sealed_as(ZONES, Seal::Plain)
+    }
+
     fn with_zones(zones: u64) -> Self {
+        Self::sealed_as(zones, Seal::Sealed)
+    }
+
+    fn sealed_as(zones: u64, seal: Seal) -> Self {
         let disk = Arc::new(MemoryDisk::new(zones * u64::from(ZONE)));
         let options = FormatOptions {
             uuid: [7; 16],
             entropy: entropy(0),
             zone_size: Some(ZONE),
         };
-        format(&*disk, &options).unwrap();
+        format_as(&*disk, &options, seal).unwrap();
         let store = Self::open(&disk, 1);
         Self {
             disk,

@@ -60,8 +60,8 @@ impl From<crate::error::ReadError> for JobError {
 impl Flush {
     /// Starts to flush.
     #[must_use]
-    pub fn new(frozen: Arc<Frozen>, id: RunId) -> Self {
-        let output = Output::new(id, 0);
+    pub fn new(frozen: Arc<Frozen>, id: RunId, shared: &Shared) -> Self {
+        let output = Output::new(id, 0, &shared.cipher);
         Self {
             frozen,
             output,

@@ -7,16 +7,18 @@
 //! Not here: what the change is for (`worker`).
 
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 
 use crate::engine::shared::{Counters, Shared};
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};
-use crate::layout::superblock::Superblock;
+use crate::layout::superblock::{Seal, Superblock};
 use crate::layout::wrapped_key::WrappedKey;
 use crate::layout::zone_header::{ZoneHeader, ZoneKind};
 use crate::manifest::edit::{Edit, ZoneInfo};
 use crate::manifest::journal::{Journal, PendingFrame};
 use crate::manifest::state::{Contradiction, ManifestState};
+use crate::seal::Cipher;
 
 /// The manifest as it will be once the change that is under way is durable.
 #[derive(Debug)]
@@ -75,6 +77,8 @@ pub struct Opening {
     pub superblock: Superblock,
     /// The random bits of this boot for zone headers.
     pub boot_salt: [u8; 16],
+    /// The key of this boot.
+    pub cipher: Arc<Cipher>,
     /// Number of the next frame.
     pub next_frame: u64,
 }
@@ -90,9 +94,10 @@ impl Ledger {
             state,
             superblock,
             boot_salt,
+            cipher,
             next_frame,
         } = opening;
-        let journal = Journal::new(fresh.stamp, superblock.boot, next_frame, shared);
+        let journal = Journal::new(fresh.stamp, (superblock.boot, cipher), next_frame, shared);
         let mut ledger = Self {
             state,
             superblock,
@@ -100,7 +105,7 @@ impl Ledger {
             boot_salt,
             under_way: None,
         };
-        ledger.move_to(fresh, shared)?;
+        ledger.move_to(fresh)?;
         Ok(ledger)
     }
 
@@ -135,24 +140,14 @@ impl Ledger {
     }
 
     /// Begins to move the manifest to a fresh zone, with a snapshot of the state.
-    pub fn move_to(
-        &mut self,
-        fresh: FreshZone,
-        geometry: &crate::layout::geometry::Geometry,
-    ) -> Result<(), Contradiction> {
+    pub fn move_to(&mut self, fresh: FreshZone) -> Result<(), Contradiction> {
         let old = self.superblock.manifest.zone;
-        let info = ZoneInfo {
-            kind: ZoneKind::Manifest,
-            stamp: fresh.stamp,
-            boot: self.superblock.boot,
-            ordinal: 0,
-            end: None,
-            live: 0,
-        };
+        self.superblock.manifest_boot_salt = self.boot_salt;
+        let info = manifest_zone(&self.superblock, fresh.stamp);
         self.state.apply(&Edit::Zone(info))?;
         self.state.apply(&Edit::Free(old))?;
         let number = self.journal.next_number();
-        self.journal = Journal::new(fresh.stamp, self.superblock.boot, number, geometry);
+        self.journal = self.journal.moved_to(fresh.stamp);
         self.superblock.manifest = fresh.stamp;
         self.superblock.manifest_boot = self.superblock.boot;
         self.superblock.first_frame = number;
@@ -186,8 +181,10 @@ impl Ledger {
         change.stage = match change.stage {
             Stage::Header => {
                 let stamp = self.superblock.manifest;
-                let boot = self.superblock.boot;
-                let header = zone_header(ZoneKind::Manifest, stamp, boot, self.boot_salt);
+                let header = zone_header(
+                    &manifest_zone(&self.superblock, stamp),
+                    self.superblock.seal,
+                );
                 disk.write(
                     Location {
                         zone: stamp.zone,
@@ -237,19 +234,33 @@ impl Ledger {
     }
 }
 
-/// The header of a zone of this boot.
+/// A manifest zone of the boot that writes.
+fn manifest_zone(superblock: &Superblock, stamp: ZoneStamp) -> ZoneInfo {
+    ZoneInfo {
+        kind: ZoneKind::Manifest,
+        stamp,
+        boot: superblock.boot,
+        boot_salt: superblock.manifest_boot_salt,
+        ordinal: 0,
+        end: None,
+        live: 0,
+    }
+}
+
+/// The header of a zone.
 #[must_use]
-pub fn zone_header(kind: ZoneKind, stamp: ZoneStamp, boot: u64, boot_salt: [u8; 16]) -> ZoneHeader {
+pub fn zone_header(info: &ZoneInfo, seal: Seal) -> ZoneHeader {
     let ZoneStamp {
         drive, zone, epoch, ..
-    } = stamp;
+    } = info.stamp;
     ZoneHeader {
-        kind,
+        kind: info.kind,
         drive,
         zone,
         epoch,
-        boot,
-        boot_salt,
+        boot: info.boot,
+        boot_salt: info.boot_salt,
+        seal,
     }
 }
 

@@ -7,12 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 
 use crate::engine::shared::{Counters, Shared};
 use crate::entry::{Entry, ValueRef};
 use crate::layout::geometry::ZoneId;
 use crate::manifest::edit::Edit;
 use crate::run::{BuildError, PendingWrite, RunBuilder, RunId, RunMeta, ZoneRoom};
+use crate::seal::Cipher;
 
 /// A run that is being written.
 #[derive(Debug)]
@@ -59,9 +61,9 @@ enum Wants {
 impl Output {
     /// An empty run.
     #[must_use]
-    pub fn new(id: RunId, level: u8) -> Self {
+    pub fn new(id: RunId, level: u8, cipher: &Arc<Cipher>) -> Self {
         Self {
-            builder: RunBuilder::new(id, level),
+            builder: RunBuilder::new(id, level).with_cipher(Arc::clone(cipher)),
             write: None,
             meta: None,
             finished: false,

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::ledger::Ledger;
 use crate::engine::salt::SaltSource;
 use crate::layout::wrapped_key::WrappedKey;
-use crate::seal::wrap::wrap;
+use crate::seal::wrap::{Owner, wrap};
 use crate::seal::{DataKey, Protection};
 
 /// Whoever waits looks by itself this often.
@@ -131,8 +131,11 @@ impl Rewrap {
         let Some(protection) = self.desk.take() else {
             return false;
         };
-        let uuid = ledger.superblock.uuid;
-        let wrapped = wrap(&self.key, &protection, &uuid, salts.nonce());
+        let owner = Owner {
+            uuid: ledger.superblock.uuid,
+            seal: ledger.superblock.seal,
+        };
+        let wrapped = wrap(&self.key, &protection, &owner, salts.nonce());
         self.old = Some(ledger.superblock.wrapped);
         ledger.rewrap(wrapped);
         true

@@ -247,7 +247,7 @@ impl Upkeep {
             && let Some(frozen) = shared.view().frozen.as_ref()
         {
             let id = self.next_run();
-            self.flush = Some(Flush::new(Arc::clone(frozen), id));
+            self.flush = Some(Flush::new(Arc::clone(frozen), id, shared));
         }
         if self.flush.is_some() {
             return self.step_flush(shared);
@@ -275,7 +275,7 @@ impl Upkeep {
     /// may be changed before.
     fn move_manifest(&mut self, shared: &Shared) -> Result<Step, Trouble> {
         let stamp = self.fresh(shared).ok_or_else(no_zone)?;
-        self.ledger.move_to(FreshZone { stamp }, &shared.geometry)?;
+        self.ledger.move_to(FreshZone { stamp })?;
         self.must_move = false;
         Ok(Step::Worked)
     }
@@ -306,10 +306,12 @@ impl Upkeep {
                 0
             };
             counters.next_ordinal += u64::from(kind == ZoneKind::Log);
+            shared.keys.enter(stamp, &self.salts.boot_salt());
             infos.push(ZoneInfo {
                 kind,
                 stamp,
                 boot: shared.boot,
+                boot_salt: self.salts.boot_salt(),
                 ordinal,
                 end: None,
                 live: 0,
@@ -325,7 +327,7 @@ impl Upkeep {
     }
 
     fn write_header(&mut self, shared: &Shared, info: ZoneInfo) -> Result<(), Trouble> {
-        let header = zone_header(info.kind, info.stamp, shared.boot, self.salts.boot_salt());
+        let header = zone_header(&info, shared.cipher.seal());
         let location = Location {
             zone: info.stamp.zone,
             offset: 0,
@@ -449,7 +451,7 @@ impl Upkeep {
         };
         let view = shared.view();
         let inputs: Vec<Arc<Run>> = view.runs.get(plan.places).unwrap_or_default().to_vec();
-        let output = Output::new(self.next_run(), plan.level);
+        let output = Output::new(self.next_run(), plan.level, &shared.cipher);
         match Merge::new(inputs.clone(), output, tombstones, shared) {
             Ok(merge) => self.merge = Some(merge),
             Err(error) => {
@@ -570,10 +572,8 @@ impl Upkeep {
         };
         self.keep_rest(merge.output.take_rest());
         Counters::add(&shared.counters.merges, 1);
-        let output = merge
-            .output
-            .meta()
-            .map(|meta| Arc::new(Run::new(meta.clone())));
+        let output = merge.output.meta().cloned();
+        let output = output.map(|meta| Arc::new(Run::new(meta)));
         let inputs: BTreeSet<RunId> = merge.inputs.iter().map(|run| run.meta().id).collect();
         shared.replace_view(|view| view.merged(&inputs, output));
     }

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kinetic_store::limits::{SEAL_CHUNK, SEAL_TAG};
 use kinetic_store::log::{group, record};
-use kinetic_store::{Commit, Completion, Durability, Expected, SubmitError};
+use kinetic_store::{Commit, Completion, Durability, Expected, Seal, SubmitError};
 
 use super::state::{Machine, Outcomes, Pending};
 use crate::history::content::{Item, key};
@@ -137,7 +138,12 @@ impl Machine {
             length: 0,
         };
         let head = group::WIDTH + record::encoded_length(&key, Some(&item.attributes()));
-        let length = left.checked_sub(head as u64)?;
+        let tags = match self.plan.seal {
+            Seal::Plain => 0,
+            // One for the records, one for each chunk of the value.
+            Seal::Sealed => SEAL_TAG * (1 + usize::try_from(left).ok()?.div_ceil(SEAL_CHUNK)),
+        };
+        let length = left.checked_sub((head + tags) as u64)?;
         item.length = u32::try_from(length.min(self.largest())).ok()?;
         let expected = Expected::Any;
         Some(Change {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use kinetic_store::disk::Disk;
-use kinetic_store::{FormatOptions, Store, format};
+use kinetic_store::{FormatOptions, Store, format_as};
 
 use super::state::Machine;
 use crate::disk::{Stopped, SyncFailure};
@@ -50,7 +50,7 @@ impl Machine {
                 entropy: self.entropy(),
                 zone_size: Some(self.plan.zone_size),
             };
-            let formatted = format(&*self.watched, &options);
+            let formatted = format_as(&*self.watched, &options, self.plan.seal);
             if !self.is_stopped() {
                 self.disk.clear_faults();
                 return formatted.or_else(|error| {

@@ -11,13 +11,11 @@ use thiserror::Error;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len32, width};
 use crate::layout::geometry::{Location, ZoneId};
-use crate::limits::RUN_BLOCK_MAX;
+use crate::limits::{RUN_BLOCK_MAX, SEAL_TAG};
+use crate::seal::cipher::{Cipher, Kind as Sealed, Spot};
 
 /// First four bytes of every block.
 pub const MAGIC: u32 = 0x6b42_4c4b;
-
-/// Seal of a block whose payload is stored as it is.
-pub const SEAL_CLEAR: u8 = 0;
 
 /// Header of a block.
 pub const FIELDS: [Field; 9] = fields([
@@ -34,6 +32,9 @@ pub const FIELDS: [Field; 9] = fields([
 
 /// Bytes of the header.
 pub const HEADER: usize = width(&FIELDS);
+
+/// Bytes that a block takes beside its payload, at most.
+pub const FRAMING: usize = HEADER + SEAL_TAG;
 
 /// Header bytes in front of the checksum, which it covers.
 const SUMMED: usize = HEADER - 4;
@@ -138,8 +139,8 @@ pub enum BlockFault {
     /// A block of another kind, or of one that is not known.
     #[error("it is of kind {0}, which is not the one expected")]
     WrongKind(u8),
-    /// Sealed in a way that this version cannot open.
-    #[error("it is sealed with method {0}, which this version does not know")]
+    /// Sealed in another way than the drive, or the seal is broken.
+    #[error("its seal, of method {0}, is another one or is broken")]
     WrongSeal(u8),
     /// A block of another run.
     #[error("it belongs to run {}", .0.0)]
@@ -155,16 +156,16 @@ pub enum BlockFault {
 /// Bytes read from the disk that nobody has looked at.
 #[derive(Debug)]
 pub struct UncheckedBlock {
-    /// Header and payload.
+    /// Header and payload, as they are stored.
     pub bytes: Vec<u8>,
 }
 
 impl UncheckedBlock {
-    /// Checks header and checksum against what was expected.
+    /// Checks header and checksum against what was expected, and unseals the payload.
     ///
     /// # Errors
     /// The first difference found.
-    pub fn verify(self, expected: &Expected) -> Result<Block, BlockFault> {
+    pub fn verify(mut self, expected: &Expected, cipher: &Cipher) -> Result<Block, BlockFault> {
         let length = len32(self.bytes.len());
         let wrong_length = |_short| BlockFault::WrongLength(length);
         if length != expected.handle.length {
@@ -190,7 +191,7 @@ impl UncheckedBlock {
         if kind != expected.kind.code() {
             return Err(BlockFault::WrongKind(kind));
         }
-        if seal != SEAL_CLEAR {
+        if seal != cipher.seal() as u8 {
             return Err(BlockFault::WrongSeal(seal));
         }
         if run != expected.run {
@@ -199,8 +200,18 @@ impl UncheckedBlock {
         if len32(payload.len()) != payload_length {
             return Err(BlockFault::WrongLength(payload_length));
         }
+        let spot = Spot {
+            cipher,
+            stamp: &expected.stamp,
+            offset,
+        };
+        let (head, payload) = self.bytes.split_at_mut(HEADER);
+        let head = head.get(..SUMMED).unwrap_or_default();
+        let opened = spot.open(Sealed::Block, head, payload);
+        let length = opened.ok_or(BlockFault::WrongSeal(seal))?;
         Ok(Block {
             bytes: self.bytes.into(),
+            end: HEADER + length,
             count,
         })
     }
@@ -210,6 +221,7 @@ impl UncheckedBlock {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Block {
     bytes: Box<[u8]>,
+    end: usize,
     count: u32,
 }
 
@@ -217,7 +229,7 @@ impl Block {
     /// What it holds.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        self.bytes.get(HEADER..).unwrap_or_default()
+        self.bytes.get(HEADER..self.end).unwrap_or_default()
     }
 
     /// Entries, children or keys, depending on the kind.
@@ -249,24 +261,30 @@ pub struct NewBlock<'a> {
 impl NewBlock<'_> {
     /// Bytes of header and payload; `None` when no block may be that long.
     #[must_use]
-    pub fn length(&self) -> Option<u32> {
-        let length = HEADER + self.payload.len();
+    pub fn length(&self, cipher: &Cipher) -> Option<u32> {
+        let length = HEADER + self.payload.len() + cipher.overhead();
         (length <= RUN_BLOCK_MAX).then(|| len32(length))
     }
 
-    /// Appends header and payload as they lie at `offset` of the zone of `stamp`.
-    pub fn encode(&self, stamp: &ZoneStamp, offset: u32, out: &mut Vec<u8>) {
+    /// Appends header and payload as they lie at this place.
+    pub fn encode(&self, spot: &Spot<'_>, out: &mut Vec<u8>) {
         let start = out.len();
         out.put_u32(MAGIC);
-        out.put(&[self.kind.code(), SEAL_CLEAR, 0, 0]);
-        out.put_u32(len32(self.payload.len()));
+        out.put(&[self.kind.code(), spot.cipher.seal() as u8, 0, 0]);
+        out.put_u32(len32(self.payload.len() + spot.cipher.overhead()));
         out.put_u32(self.count);
         out.put_u64(0);
         out.put_u64(self.run.0);
-        let head = out.get(start..).unwrap_or_default();
-        let sum = stamp.checksum(offset, &[head, self.payload]);
-        out.put_u32(sum);
+        out.put_u32(0);
         out.put(self.payload);
+        let (head, _) = out.split_at(start + SUMMED);
+        let head: [u8; SUMMED] = head.last_chunk().copied().unwrap_or([0; SUMMED]);
+        spot.seal(Sealed::Block, &head, (out, start + HEADER));
+        let payload = out.get(start + HEADER..).unwrap_or_default();
+        let sum = spot.checksum(&[&head, payload]).to_le_bytes();
+        if let Some(place) = out.get_mut(start + SUMMED..start + HEADER) {
+            place.copy_from_slice(&sum);
+        }
     }
 }
 
@@ -282,7 +300,7 @@ pub fn fuzz_block(bytes: &[u8]) {
         stamp: ZoneStamp::default(),
     };
     let bytes = bytes.to_vec();
-    if let Ok(block) = (UncheckedBlock { bytes }).verify(&expected) {
+    if let Ok(block) = (UncheckedBlock { bytes }).verify(&expected, &Cipher::default()) {
         assert_eq!(block.payload().len() + HEADER, block.weight());
     }
 }

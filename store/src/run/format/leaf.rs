@@ -14,7 +14,7 @@ use crate::layout::codec::{Field, Put, Reader, fields, len16, len32, width};
 use crate::layout::geometry::{Location, ZoneId};
 use crate::limits::{MAX_KEY, MAX_TAG, MAX_VERSION, RUN_BLOCK_MAX};
 
-use super::block::HEADER;
+use super::block::FRAMING;
 use super::{Malformed, common_prefix, table_entry};
 
 /// Entries from one restart point to the next.
@@ -52,7 +52,7 @@ const OVERHEAD: usize = width(&ENTRY_FIELDS) + width(&ALGORITHM_FIELDS) + width(
 /// Fewest bytes of an entry.
 pub const SMALLEST_ENTRY: usize = width(&ENTRY_FIELDS);
 
-const _: () = assert!(HEADER + OVERHEAD + MAX_KEY + MAX_VERSION + MAX_TAG <= RUN_BLOCK_MAX);
+const _: () = assert!(FRAMING + OVERHEAD + MAX_KEY + MAX_VERSION + MAX_TAG <= RUN_BLOCK_MAX);
 const _: () = assert!(MAX_KEY <= u16::MAX as usize);
 
 /// Collects the entries of one leaf.

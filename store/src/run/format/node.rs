@@ -10,7 +10,7 @@
 use crate::layout::codec::{Field, Put, Reader, fields, len16, len32, width};
 use crate::limits::{MAX_KEY, RUN_BLOCK_MAX, RUN_BLOCK_TARGET};
 
-use super::block::{BlockHandle, HEADER};
+use super::block::{BlockHandle, FRAMING};
 use super::{Malformed, common_prefix, table_entry};
 
 /// A child; the fence follows.
@@ -31,7 +31,7 @@ pub const MIN_CHILDREN: u32 = 4;
 const OVERHEAD: usize = width(&FIELDS) + 4;
 
 const MOST_PAYLOAD: usize = RUN_BLOCK_TARGET + MIN_CHILDREN as usize * (MAX_KEY + OVERHEAD);
-const _: () = assert!(HEADER + MOST_PAYLOAD <= RUN_BLOCK_MAX);
+const _: () = assert!(FRAMING + MOST_PAYLOAD <= RUN_BLOCK_MAX);
 
 /// Most bytes that a child with a fence of `fence` bytes adds to a node.
 #[must_use]
