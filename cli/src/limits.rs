@@ -39,6 +39,9 @@ pub(crate) const MAX_BATCH_LINE_BYTES: u64 = 4 << 20;
 /// Longest file with an access control list, in bytes.
 pub(crate) const MAX_ACL_FILE_BYTES: u64 = 4 << 20;
 
+/// Most bytes of a capture that are read: more than any PDU, written as hexadecimal digits.
+pub(crate) const MAX_PDU_BYTES: u64 = 64 << 20;
+
 /// Bytes of a key that is made to be known to nobody.
 pub(crate) const RANDOM_KEY_BYTES: usize = 32;
 

@@ -30,6 +30,7 @@
 //! - [`trust`]: plain or TLS, and whose certificates
 //! - [`config`]: identity, key, time-outs
 //! - [`error`]: what can go wrong, and how a person is told
+//! - [`pdu`]: a captured PDU taken apart, for debugging
 //! - [`core`]: the protocol as a state machine, without sockets and clock
 //! - `net`: the one task that drives a connection
 //! - [`ops`]: one file per kind of request, each a builder that can be awaited
@@ -41,6 +42,8 @@ pub mod trust;
 
 pub mod config;
 pub mod error;
+
+pub mod pdu;
 
 pub mod core;
 
@@ -58,4 +61,4 @@ pub use ops::{Algorithm, BatchError, Durability, Entry, Log, LogType, Metadata};
 
 pub use trust::{Authorities, AuthoritiesError, Fingerprint, FingerprintError, Trust};
 
-pub use kinetic_proto::{Limits, MessageType, SigningKey, StatusCode, schema};
+pub use kinetic_proto::{Limits, MessageType, SigningKey, StatusCode, schema, wire};

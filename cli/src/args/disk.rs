@@ -1,6 +1,6 @@
-//! Arguments of the commands that work on an image or a disk itself.
+//! Arguments of the commands that work without a server: on an image, a disk, or a capture.
 //!
-//! Not here: doing it (`commands::format`).
+//! Not here: doing it (`commands::format`, `commands::pdu`).
 
 use std::path::PathBuf;
 
@@ -12,6 +12,18 @@ use crate::units::parse_size;
 pub(crate) enum DriveCommand {
     /// Make an empty drive
     Format(FormatArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DebugCommand {
+    /// Show a captured PDU as JSON, and say whether its HMAC is right and if not, why
+    Pdu(PduArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PduArgs {
+    /// The file with the PDU, as it is or as hexadecimal digits; - for standard input
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -33,7 +33,7 @@ pub(crate) use admin::{
     FirmwareArgs, LockArgs, PinArgs, PinCommand, PinKindArg, RevokeArgs, SetPinArgs,
 };
 pub(crate) use bench::{BenchArgs, Mix, Operation};
-pub(crate) use disk::{DriveCommand, FormatArgs};
+pub(crate) use disk::{DebugCommand, DriveCommand, FormatArgs, PduArgs};
 pub(crate) use entries::algorithm;
 pub(crate) use entries::{BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
@@ -177,6 +177,9 @@ pub(crate) enum Command {
     /// Work on a drive's image or disk itself, without a server
     #[command(subcommand)]
     Drive(DriveCommand),
+    /// Find out why a client and a drive do not understand each other
+    #[command(subcommand)]
+    Debug(DebugCommand),
 }
 
 /// When a change is answered.

@@ -13,13 +13,14 @@ mod write;
 
 mod admin;
 mod batch;
+mod pdu;
 
 use std::future::Future;
 use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::args::{Arguments, Command, DriveCommand, GlobalArgs};
+use crate::args::{Arguments, Command, DebugCommand, DriveCommand, GlobalArgs};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::{bench, transfer};
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Import(args) => busy(None, transfer::import(&global, args, out))?,
         Command::Export(args) => busy(None, transfer::export(&global, args, out))?,
         Command::Bench(args) => busy(args.threads, bench::run(&global, args, out))?,
+        Command::Debug(DebugCommand::Pdu(args)) => pdu::pdu(&global, &args, out)?,
         Command::Drive(DriveCommand::Format(args)) => format::format(args, out)?,
     }
     output.finish()

@@ -1,4 +1,5 @@
 //! What is done to drives themselves, and under TLS.
 
+mod captures;
 mod fleets;
 mod trust;
