@@ -107,12 +107,19 @@ fn parse(text: &str) -> Result<List, String> {
     let list: List = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| error.to_string())?
     } else {
-        toml::from_str(text).map_err(|error| error.to_string())?
+        toml::from_str(text).map_err(|error| place(&error, text))?
     };
     if list.identities.is_empty() {
         return Err("it names no identity".to_owned());
     }
     Ok(list)
+}
+
+/// The TOML reader's own text repeats the line, in which there may be a key.
+fn place(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    format!("line {line}: {}", error.message())
 }
 
 fn key(identity: &Identity, folder: &Path) -> Result<Option<Vec<u8>>, Failure> {
@@ -243,6 +250,7 @@ mod tests {
         for (text, word) in [
             ("", "identities"),
             ("identities = []", "no identity"),
+            ("[[identities]]\nidentity = 1\nkey = s3cret", "line 3"),
             (r#"{"identities": [{"identity": 1}]}"#, "key_file"),
             (r#"{"identities": [{"identity": 1, "key": ""}]}"#, "empty"),
             (
