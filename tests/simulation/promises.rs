@@ -9,7 +9,7 @@ const HISTORIES: u64 = 4000;
 const THREADS: usize = 2;
 
 /// Situations that a power cut must have met, and in how many of a thousand histories at least.
-const SITUATIONS: [(Mark, u64); 34] = [
+const SITUATIONS: [(Mark, u64); 37] = [
     (Mark::CutBetweenCalls, 500),
     (Mark::CutInGroup, 100),
     (Mark::CutAtZoneSwitch, 100),
@@ -44,6 +44,9 @@ const SITUATIONS: [(Mark, u64); 34] = [
     (Mark::Flushed, 300),
     (Mark::Merged, 200),
     (Mark::ManifestMoved, 20),
+    (Mark::StoppedInSecrets, 20),
+    (Mark::Erased, 50),
+    (Mark::StoppedInErase, 50),
 ];
 
 #[test]

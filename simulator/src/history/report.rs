@@ -46,6 +46,12 @@ pub enum Mark {
     Killed,
     /// The process was killed, and power failed before the next start was through.
     KilledThenCut,
+    /// The machine stopped in a write of settings or a change of the lock PIN.
+    StoppedInSecrets,
+    /// The drive was erased.
+    Erased,
+    /// An erase was cut short.
+    StoppedInErase,
     /// A group ended exactly where its zone does.
     ZoneFilled,
     /// A sync failed while the drive served.

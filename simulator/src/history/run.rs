@@ -202,6 +202,9 @@ fn session(machine: &mut Machine) -> Result<(), Broken> {
 
 fn act(machine: &mut Machine, habits: Habits) -> Result<(), Broken> {
     machine.pass_time();
+    if machine.rng.chance(1, 60) {
+        return machine.change_secrets();
+    }
     let Habits {
         submit,
         writer,

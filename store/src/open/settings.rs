@@ -110,6 +110,17 @@ impl<'a> Area<'a> {
         settings: &[u8],
         sync: &dyn Fn() -> io::Result<()>,
     ) -> Result<(), SettingsError> {
+        // Once the first slot is synced the new settings are durable; where the second one fails,
+        // opening the drive repairs it.
+        self.write_both(settings, sync).map(drop)
+    }
+
+    /// The outcome of the first slot, and in it that of the second one.
+    fn write_both(
+        &self,
+        settings: &[u8],
+        sync: &dyn Fn() -> io::Result<()>,
+    ) -> Result<io::Result<()>, SettingsError> {
         let (bytes, limit) = (settings.len() as u64, self.place(Slot::First).room());
         if bytes > limit {
             return Err(SettingsError::TooLarge { bytes, limit });
@@ -124,11 +135,8 @@ impl<'a> Area<'a> {
                 .write_at(position, &[IoSlice::new(&[0; BLOCK_LEN])]);
             return Err(error.into());
         }
-        // The new settings are durable; where this fails, opening the drive repairs it.
-        let _second = self
-            .put(sequence.saturating_add(1), settings)
-            .and_then(|()| sync());
-        Ok(())
+        let second = self.put(sequence.saturating_add(1), settings);
+        Ok(second.and_then(|()| sync()))
     }
 
     /// Makes sure that both slots hold what is in force: the newer one may be what a host shows
@@ -137,7 +145,8 @@ impl<'a> Area<'a> {
         let [first, second] = [Slot::First, Slot::Second].map(|slot| self.slot(slot));
         match (first, second) {
             (Ok(Some(first)), Ok(Some(second))) if first.settings == second.settings => Ok(()),
-            _ => self.write(&self.read()?.settings, sync),
+            // No failure may go unnoticed here: after a failed sync no later one proves anything.
+            _ => Ok(self.write_both(&self.read()?.settings, sync)??),
         }
     }
 

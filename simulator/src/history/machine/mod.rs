@@ -2,7 +2,7 @@
 //!
 //! In layer order: `state` (all of it, and what a step does), `answers` (what commits are told,
 //! against the model), `reads` (what reads show, against the model), `commits` (what is asked),
-//! `starts` (how it stops and starts).
+//! `secrets` (settings, PIN, erasing), `starts` (how it stops and starts).
 
 mod state;
 
@@ -11,6 +11,8 @@ mod answers;
 mod reads;
 
 mod commits;
+
+mod secrets;
 
 mod starts;
 

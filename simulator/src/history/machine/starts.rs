@@ -75,7 +75,7 @@ impl Machine {
         Broken::found(Promise::Opening, "format never came through")
     }
 
-    fn entropy(&mut self) -> [u8; 32] {
+    pub(super) fn entropy(&mut self) -> [u8; 32] {
         let mut entropy = [0; 32];
         for bytes in entropy.chunks_mut(8) {
             bytes.copy_from_slice(&self.rng.next_u64().to_le_bytes());
@@ -84,9 +84,11 @@ impl Machine {
     }
 
     fn open(&mut self) -> Result<Store, kinetic_store::OpenError> {
-        let disk = Arc::<WatchedDisk>::clone(&self.watched) as Arc<dyn Disk>;
-        let entropy = self.entropy();
-        Store::open(disk, self.plan.options.clone(), entropy, None)
+        self.unlock(|machine, pin| {
+            let disk = Arc::<WatchedDisk>::clone(&machine.watched) as Arc<dyn Disk>;
+            let entropy = machine.entropy();
+            Store::open(disk, machine.plan.options.clone(), entropy, pin)
+        })
     }
 
     /// Lets the machine stop in one of the next calls, if it is to stop in a call.
@@ -185,6 +187,9 @@ impl Machine {
             self.power_up();
             if weather == Weather::Rough && attempt < ROUGH_ATTEMPTS {
                 self.arm_recovery();
+                if attempt == 0 && self.rng.chance(1, 30) {
+                    self.erase();
+                }
             }
             let error = match self.open() {
                 Ok(store) => return self.serve(store),
@@ -256,6 +261,7 @@ impl Machine {
             self.disk.clear_faults();
             self.reads_fail = false;
         }
+        self.check_secrets()?;
         let found = self.scan()?;
         let kept = self.model.recovered(&found, self.loss)?;
         self.enter(kept.kept as u64);

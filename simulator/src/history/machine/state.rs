@@ -66,6 +66,25 @@ pub(in crate::history) enum Worker {
     Submitter,
 }
 
+/// What may be on the disk, what was acknowledged last in front.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    pub(super) settings: Vec<Vec<u8>>,
+    pub(super) pins: Vec<Option<u8>>,
+    /// The drive that an erase began with which nobody acknowledged.
+    pub(super) erased: Option<u64>,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self {
+            settings: vec![Vec::new()],
+            pins: vec![None],
+            erased: None,
+        }
+    }
+}
+
 /// The machine.
 pub(in crate::history) struct Machine {
     pub(in crate::history) rng: Rng,
@@ -77,6 +96,7 @@ pub(in crate::history) struct Machine {
     pub(super) store: Option<Store>,
     pub(super) outcomes: Arc<Outcomes>,
     pub(super) model: Model,
+    pub(super) secrets: Secrets,
     pub(super) pending: VecDeque<Pending>,
     /// Visible commits that are not answered yet, and their places.
     pub(super) awaiting: BTreeMap<u64, usize>,
@@ -104,6 +124,7 @@ impl Machine {
             store: None,
             outcomes: Arc::default(),
             model: Model::default(),
+            secrets: Secrets::default(),
             pending: VecDeque::new(),
             awaiting: BTreeMap::new(),
             loss: Loss::Nothing,

@@ -1,0 +1,146 @@
+//! Settings, the lock PIN and erasing, beside whatever else the drive does.
+//!
+//! Guarantee: after each start, settings and PIN are what was acknowledged last, or what was being
+//! written when the machine stopped or the disk failed; an erased drive shows nothing.
+
+use kinetic_store::{
+    EraseOptions, Kdf, OpenError, PinKey, Protection, Store, erase, read_settings,
+};
+
+use super::state::{Machine, Secrets};
+use crate::history::model::{Loss, Model};
+use crate::history::report::Mark;
+use crate::history::violation::{Broken, Promise};
+use crate::history::watch::WatchedDisk;
+
+/// Longest settings that are written; the zones of histories have little room for them.
+const LONGEST: u64 = 9000;
+
+fn pin(number: u8) -> PinKey {
+    PinKey::new([number; 32])
+}
+
+impl Machine {
+    /// Writes other settings, or sets or clears the lock PIN.
+    pub(in crate::history) fn change_secrets(&mut self) -> Result<(), Broken> {
+        let store = self.store()?.clone();
+        let number = u8::try_from(self.rng.below(250)).unwrap_or_default();
+        let done = if self.rng.chance(1, 2) {
+            let length = usize::try_from(self.rng.below(LONGEST)).unwrap_or_default();
+            let settings = vec![number; length];
+            let written = store.write_settings(&settings);
+            self.secrets.settings.push(settings);
+            keep_last(&mut self.secrets.settings, written.is_ok());
+            written.map_err(|error| error.to_string())
+        } else {
+            let (wanted, protection) = match number % 3 {
+                0 => (None, Protection::Open),
+                _ => {
+                    let salt = [number; 16];
+                    let kdf = Kdf { salt, rounds: 1 };
+                    (Some(number), Protection::Pin(pin(number), kdf))
+                }
+            };
+            let protected = store.protect(protection);
+            self.secrets.pins.push(wanted);
+            keep_last(&mut self.secrets.pins, protected.is_ok());
+            protected.map_err(|error| error.to_string())
+        };
+        let failed = self.watched.sync_failed() || self.watched.write_failed();
+        match done {
+            Ok(()) => Ok(()),
+            Err(_) if self.is_stopped() => {
+                self.mark(Mark::StoppedInSecrets);
+                Ok(())
+            }
+            Err(_) if failed || self.reads_fail || self.loss == Loss::Rotten => Ok(()),
+            Err(error) => Broken::found(Promise::Answers, format!("secrets: {error}")),
+        }
+    }
+
+    /// Erases the drive, which is not open; the erase may be cut short.
+    pub(super) fn erase(&mut self) {
+        let before = drive(&self.watched);
+        let options = EraseOptions {
+            entropy: self.entropy(),
+        };
+        let done = erase(&*self.watched, &options);
+        if !self.is_stopped() {
+            // Whoever opens it is another process.
+            self.watched.start();
+        }
+        self.secrets.erased = before;
+        self.mark(if done.is_ok() {
+            Mark::Erased
+        } else {
+            Mark::StoppedInErase
+        });
+        if done.is_ok() {
+            self.forget();
+        }
+    }
+
+    /// Opens the drive with the PIN that fits.
+    pub(super) fn unlock(
+        &mut self,
+        mut open: impl FnMut(&mut Self, Option<&PinKey>) -> Result<Store, OpenError>,
+    ) -> Result<Store, OpenError> {
+        let mut pins = self.secrets.pins.clone();
+        // An erase that nobody acknowledged took the PIN away, too.
+        pins.extend(self.secrets.erased.map(|_| None));
+        let mut refused = OpenError::Locked;
+        for number in pins {
+            match open(self, number.map(pin).as_ref()) {
+                Ok(store) => {
+                    self.secrets.pins = vec![number];
+                    return Ok(store);
+                }
+                Err(error @ (OpenError::Locked | OpenError::WrongPin)) => refused = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused)
+    }
+
+    /// The drive is open: are settings what they may be, and did an erase come through?
+    pub(super) fn check_secrets(&mut self) -> Result<(), Broken> {
+        if let Some(before) = self.secrets.erased.take()
+            && drive(&self.watched).is_some_and(|drive| drive != before)
+        {
+            self.forget();
+        }
+        let Ok(found) = read_settings(&*self.watched) else {
+            let excused = self.is_stopped() || self.reads_fail || self.loss == Loss::Rotten;
+            return if excused {
+                Ok(())
+            } else {
+                Broken::found(Promise::Contents, "settings cannot be read")
+            };
+        };
+        if !self.secrets.settings.contains(&found) && self.loss != Loss::Rotten {
+            let length = found.len();
+            let detail = format!("settings of {length} bytes that nobody wrote last");
+            return Broken::found(Promise::Contents, detail);
+        }
+        self.secrets.settings = vec![found];
+        Ok(())
+    }
+
+    /// Nothing that was stored may be shown again.
+    fn forget(&mut self) {
+        self.model = Model::default();
+        self.secrets = Secrets::default();
+    }
+}
+
+/// What was acknowledged is all that may be there.
+fn keep_last<T>(possible: &mut Vec<T>, acknowledged: bool) {
+    if acknowledged {
+        possible.drain(..possible.len().saturating_sub(1));
+    }
+}
+
+fn drive(disk: &WatchedDisk) -> Option<u64> {
+    let superblock = kinetic_store::open::slots::choose(disk);
+    superblock.ok().map(|superblock| superblock.drive)
+}
