@@ -13,6 +13,7 @@ use clap::Parser;
 use kinetic_server::certificate::{Certificate, CertificateError};
 use kinetic_server::config::{BadTlsListen, TlsListen};
 use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize};
+use kinetic_server::ops::setup::public_key;
 use kinetic_server::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
 use serde::Deserialize;
 
@@ -54,6 +55,9 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     factory_key: Option<String>,
+    /// Ed25519 public key in a PEM file that firmware must be signed by
+    #[arg(long, value_name = "FILE")]
+    firmware_key: Option<PathBuf>,
     /// What to log to stderr: error, warn, info, debug, trace, or filters as in RUST_LOG
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
@@ -71,6 +75,7 @@ struct File {
     ready_json: Option<bool>,
     insecure_factory: Option<bool>,
     factory_key: Option<String>,
+    firmware_key: Option<PathBuf>,
     log: Option<String>,
     max_connections: Option<u32>,
     max_batch_operations: Option<u32>,
@@ -128,6 +133,19 @@ pub(crate) enum SettingsError {
     /// One file of two.
     #[error("tls-cert and tls-key belong together: one of them is missing")]
     HalfACertificate,
+    /// The key for firmware cannot be read.
+    #[error("the firmware key {} cannot be read: {source}", .path.display())]
+    FirmwareKeyUnreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The key for firmware is none.
+    #[error(
+        "{} holds no Ed25519 public key in PEM form; make a pair with `openssl genpkey -algorithm \
+         ed25519`, and the public key of it with `openssl pkey -pubout`",
+        .0.display()
+    )]
+    FirmwareKey(PathBuf),
     /// A number in the file is out of its range.
     #[error("the configuration: {0}")]
     OutOfRange(#[from] OutOfRange),
@@ -172,6 +190,8 @@ impl Args {
         if let Some(key) = self.factory_key.or(file.factory_key) {
             config.factory_key = key.into_bytes();
         }
+        let key = self.firmware_key.or(file.firmware_key);
+        config.firmware_key = key.map(firmware_key).transpose()?;
         if self.insecure_factory || file.insecure_factory == Some(true) {
             config.factory_key_reach = FactoryKeyReach::Anywhere;
         }
@@ -195,6 +215,13 @@ impl Args {
             log: self.log.or(file.log),
             config,
         })
+    }
+}
+
+fn firmware_key(path: PathBuf) -> Result<[u8; 32], SettingsError> {
+    match fs::read(&path) {
+        Ok(pem) => public_key(&pem).ok_or(SettingsError::FirmwareKey(path)),
+        Err(source) => Err(SettingsError::FirmwareKeyUnreadable { path, source }),
     }
 }
 
@@ -270,6 +297,24 @@ mod tests {
             let name = wrong.split(' ').next().unwrap();
             assert!(error.contains(name) && error.contains(most), "{error}");
         }
+    }
+
+    #[test]
+    fn a_firmware_key_is_read_and_what_is_none_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("firmware.pem");
+        // The public key of RFC 8032, test 1, as openssl writes it.
+        let pem = "-----BEGIN PUBLIC KEY-----\n\
+                   MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\
+                   -----END PUBLIC KEY-----\n";
+        fs::write(&path, pem).unwrap();
+        let name = path.to_string_lossy().into_owned();
+        let settings = settle(&["--firmware-key", &name], "").unwrap();
+        let key = settings.config.firmware_key.unwrap();
+        assert_eq!(key[..4], [0xd7, 0x5a, 0x98, 0x01]);
+        fs::write(&path, "no key").unwrap();
+        let refused = settle(&["--firmware-key", &name], "").unwrap_err();
+        assert!(refused.to_string().contains("openssl"), "{refused}");
     }
 
     #[test]

@@ -13,11 +13,12 @@ use kinetic_proto::limits::{
     MAX_BATCH_SIZE, MAX_BATCHES_PER_DEVICE, MAX_CONNECTIONS, MAX_OPERATIONS_PER_BATCH,
 };
 
+use crate::auth::with_known_key;
 use crate::certificate::Certificate;
-use crate::device::Medium;
+use crate::device::{Medium, Policy, Settings};
 use crate::limits::{
     DISK_READ_THREADS, DRAIN_SECONDS, LEAST_BATCH_BYTES, MOST_BATCH_BYTES, MOST_BATCH_OPERATIONS,
-    MOST_OPEN_BATCHES, WRITE_STALL_SECONDS,
+    MOST_OPEN_BATCHES, PIN_ROUNDS, WRITE_STALL_SECONDS,
 };
 
 /// Where a server listens unless told otherwise.
@@ -134,6 +135,30 @@ impl BatchLimits {
     }
 }
 
+/// Why a drive must not be reached from other machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Exposed {
+    /// Anybody who reaches the port would own it.
+    #[error(
+        "{address} can be reached from other machines, and identity {identity} has the key that \
+         everybody knows: give it another with --factory-key or SECURITY, listen on 127.0.0.1, or \
+         accept that whoever reaches the port owns the drive with --insecure-factory"
+    )]
+    FactoryKey {
+        /// Where it would listen.
+        address: SocketAddr,
+        /// Whose key it is.
+        identity: i64,
+    },
+    /// Anybody who reaches the port could erase it.
+    #[error(
+        "{0} can be reached from other machines, and no erase PIN is set, so that whoever reaches \
+         the TLS port could erase the drive: start it on 127.0.0.1, set an erase PIN, then listen \
+         there; or accept it with --insecure-factory"
+    )]
+    NoErasePin(SocketAddr),
+}
+
 /// Settings of a running server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
@@ -147,6 +172,10 @@ pub struct Config {
     pub factory_key: Vec<u8>,
     /// Whether the key that everybody knows may be used from other machines.
     pub factory_key_reach: FactoryKeyReach,
+    /// Rounds of PBKDF2 for PINs; fewer than the default are for tests.
+    pub pin_rounds: u32,
+    /// The Ed25519 public key that firmware must be signed by, if any.
+    pub firmware_key: Option<[u8; 32]>,
     /// Connections that it keeps.
     pub max_connections: u32,
     /// What batches may come to.
@@ -177,6 +206,8 @@ impl Default for Config {
             certificate: None,
             factory_key: crate::auth::FACTORY_KEY.to_vec(),
             factory_key_reach: FactoryKeyReach::ThisMachine,
+            pin_rounds: PIN_ROUNDS,
+            firmware_key: None,
             max_connections: MAX_CONNECTIONS,
             batches: BatchLimits::default(),
             write_stall: Duration::from_secs(WRITE_STALL_SECONDS),
@@ -187,10 +218,35 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether the identity of a new drive has the key that everybody knows.
+    /// What the drive is to do, as far as operations need it.
     #[must_use]
-    pub fn has_factory_key(&self) -> bool {
-        self.factory_key == crate::auth::FACTORY_KEY
+    pub fn policy(&self) -> Policy {
+        Policy {
+            factory_key: self.factory_key.clone(),
+            pin_rounds: self.pin_rounds,
+            firmware_key: self.firmware_key,
+        }
+    }
+
+    /// Refuses to serve other machines as long as everybody could do harm, unless that was asked
+    /// for.
+    pub fn refuse_exposure(&self, settings: &Settings) -> Result<(), Exposed> {
+        let tls = match self.tls_listen {
+            TlsListen::Off => None,
+            TlsListen::At(address) => Some(address),
+        };
+        let mut addresses = std::iter::once(self.listen).chain(tls);
+        let exposed = addresses.find(|address| !address.ip().is_loopback());
+        let Some(address) =
+            exposed.filter(|_| self.factory_key_reach == FactoryKeyReach::ThisMachine)
+        else {
+            return Ok(());
+        };
+        match with_known_key(settings, &self.factory_key).first() {
+            Some(&identity) => Err(Exposed::FactoryKey { address, identity }),
+            None if settings.erase_pin.is_none() => Err(Exposed::NoErasePin(address)),
+            None => Ok(()),
+        }
     }
 
     /// What the drive on this medium enforces and reports.

@@ -112,6 +112,39 @@ pub const LAST_READS_MS: u64 = 200;
 /// Seconds that a stopping server gives its connections.
 pub const DRAIN_SECONDS: u64 = 10;
 
+/// Rounds of PBKDF2-HMAC-SHA256 for a PIN.
+pub const PIN_ROUNDS: u32 = 600_000;
+
+/// Most rounds that are read from a disk.
+pub const MOST_PIN_ROUNDS: u32 = 10_000_000;
+
+/// Milliseconds that a source waits after its first wrong PIN; twice as long after each more.
+pub const FIRST_PIN_DELAY_MS: u64 = 500;
+
+/// Milliseconds that it waits at most: less than the patience of clients.
+pub const MOST_PIN_DELAY_MS: u64 = 16_000;
+
+/// Seconds after which the wrong PINs of a source are forgotten.
+pub const PIN_MEMORY_SECONDS: u64 = 3600;
+
+/// Sources whose wrong PINs are remembered.
+pub const PIN_SOURCES: usize = 4096;
+
+/// Changes (of identities, PINs, lock, set-up) that may wait for the thread that makes them.
+pub const CHANGE_QUEUE: usize = 256;
+
+/// Tries of PINs that may wait for their time, of all sources.
+pub const DELAYED_PINS: usize = 256;
+
+/// Tries of PINs that may wait for their time, of one source.
+pub const DELAYED_PINS_PER_SOURCE: usize = 8;
+
+/// Bytes of the key that an identity signs with.
+pub const HMAC_KEY_BYTES: usize = 1024;
+
+/// Scopes of one identity.
+pub const SCOPES_PER_IDENTITY: usize = 64;
+
 /// Seconds that stopping the store waits for those who are using it.
 pub const LAST_USE_SECONDS: u64 = 30;
 
@@ -126,6 +159,9 @@ pub const MESSAGE_LINES: usize = 256;
 
 /// Bytes of one line of that log; the rest is cut.
 pub const MESSAGE_LINE_BYTES: usize = 256;
+
+/// Warnings before the lines of that log.
+pub const WARNINGS: usize = 16;
 
 /// Types that one GETLOG may ask for, repetitions included.
 pub const LOG_TYPES: usize = 64;
@@ -142,12 +178,17 @@ pub const RANGE_PAGES_TURN: usize = 64;
 /// Times that GETNEXT and GETPREVIOUS look again when the key they found has just gone.
 pub const NEIGHBOUR_TRIES: usize = 64;
 
+const _: () = assert!(FIRST_PIN_DELAY_MS <= MOST_PIN_DELAY_MS);
+const _: () = assert!(MOST_PIN_DELAY_MS < PIN_MEMORY_SECONDS * 1000);
+const _: () = assert!(PIN_ROUNDS <= MOST_PIN_ROUNDS);
+const _: () = assert!(DELAYED_PINS_PER_SOURCE < DELAYED_PINS);
 const _: () = assert!(BACKLOG_FLOOR_BYTES <= BACKLOG_BYTES);
 const _: () = assert!(LAST_READS_MS + LINGER_MS < DRAIN_SECONDS * 1000);
 const _: () = assert!(READ_BYTES <= BACKLOG_FLOOR_BYTES);
 const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);
-const _: () = assert!(MESSAGE_LINES * (MESSAGE_LINE_BYTES + 1) < MAX_MESSAGE_SIZE as usize);
+const _: () =
+    assert!((WARNINGS + MESSAGE_LINES) * (MESSAGE_LINE_BYTES + 1) < MAX_MESSAGE_SIZE as usize);
 const _: () = assert!(COPIED_VALUE_BYTES <= MAX_VALUE_SIZE as usize);
 const _: () = assert!(MAX_OPERATIONS_PER_BATCH <= MOST_BATCH_OPERATIONS);
 const _: () = assert!(MOST_BATCH_OPERATIONS as usize <= MAX_COMMIT_OPERATIONS);

@@ -10,7 +10,7 @@ use kinetic_store::disk::MemoryDisk;
 use kinetic_store::{FormatOptions, Options};
 
 use crate::auth::FACTORY_KEY;
-use crate::device::{Device, Medium, Ports};
+use crate::device::{Device, Medium, Policy, Ports};
 
 /// A freshly formatted medium with its store open.
 pub(crate) fn medium() -> Medium {
@@ -24,13 +24,22 @@ pub(crate) fn medium() -> Medium {
     Medium::open(Arc::new(disk), Options::default()).unwrap()
 }
 
+/// What nobody has decided otherwise, with PINs that are quick to check.
+pub(crate) fn policy() -> Policy {
+    Policy {
+        factory_key: FACTORY_KEY.to_vec(),
+        pin_rounds: 1,
+        firmware_key: None,
+    }
+}
+
 /// A device on such a medium.
 pub(crate) fn device() -> Device {
     let ports = Ports {
         plain: Some(8123),
         tls: None,
     };
-    Device::new(medium(), ports, Limits::default())
+    Device::new(medium(), ports, Limits::default(), policy())
 }
 
 /// A command of this sequence and type.

@@ -11,7 +11,7 @@ use crate::{CHANNEL, Channel};
 /// A new drive that serves, gone with this value.
 pub(crate) struct Fresh {
     pub(crate) drive: Drive,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Fresh {
@@ -28,10 +28,26 @@ impl Fresh {
         let file = file.to_string_lossy();
         let arguments = ["--size", "256MiB", "--config", &file];
         let drive = Drive::start(&image, &arguments).expect("a running drive");
-        Self {
-            drive,
-            _folder: folder,
-        }
+        Self { drive, folder }
+    }
+
+    /// The same drive after a stop and a start.
+    pub(crate) fn restarted(self) -> Self {
+        let Self { drive, folder } = self;
+        assert!(drive.stop().expect("a stop").success());
+        let drive = Drive::start(&folder.path().join("drive.img"), &[]).expect("a drive");
+        Self { drive, folder }
+    }
+
+    /// A conversation over TLS, whichever door this binary tests.
+    pub(crate) fn talk_tls(&self) -> Conversation {
+        let door = Door::Tls(self.drive.tls(), Version::Tls13);
+        Conversation::begin(door).expect("a hello")
+    }
+
+    /// A conversation on the plain port, likewise.
+    pub(crate) fn talk_plain(&self) -> Conversation {
+        Conversation::begin(Door::Plain(self.drive.plain())).expect("a hello")
     }
 
     pub(crate) fn talk(&self) -> Conversation {

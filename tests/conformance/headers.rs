@@ -142,10 +142,9 @@ fn known_types_that_are_not_served_yet_are_refused_in_their_own_answer() {
     let fresh = Fresh::drive();
     let mut talk = fresh.talk();
     let types = [
-        MessageType::SETUP,
-        MessageType::SECURITY,
         MessageType::PEER2PEERPUSH,
-        MessageType::PINOP,
+        MessageType::MEDIASCAN,
+        MessageType::SET_POWER_LEVEL,
     ];
     for kind in types {
         let reply = talk.ask(kind, Body::default(), &[]);

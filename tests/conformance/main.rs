@@ -14,9 +14,12 @@ mod batch;
 mod captured;
 mod headers;
 mod hello;
+mod pinop;
 mod pipelining;
 mod ranges;
 mod reading;
+mod security;
+mod setup;
 mod writing;
 
 use fresh::Fresh;

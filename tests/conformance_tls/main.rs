@@ -14,12 +14,18 @@ mod captured;
 mod headers;
 #[path = "../conformance/hello.rs"]
 mod hello;
+#[path = "../conformance/pinop.rs"]
+mod pinop;
 #[path = "../conformance/pipelining.rs"]
 mod pipelining;
 #[path = "../conformance/ranges.rs"]
 mod ranges;
 #[path = "../conformance/reading.rs"]
 mod reading;
+#[path = "../conformance/security.rs"]
+mod security;
+#[path = "../conformance/setup.rs"]
+mod setup;
 #[path = "../conformance/writing.rs"]
 mod writing;
 

@@ -7,19 +7,26 @@
 use std::io;
 
 use bytes::Bytes;
-use kinetic_proto::schema::Command;
-use kinetic_proto::schema::command::{Body, Header, KeyValue, Range};
+use kinetic_proto::schema::command::{Body, Header, KeyValue, PinOperation, Range};
+use kinetic_proto::schema::message::{AuthType, PiNauth};
+use kinetic_proto::schema::{self, Command};
 use kinetic_proto::{MessageType, Received, SigningKey, StatusCode};
+use prost::Message as _;
 
-use crate::raw::{Answer, Door, FACTORY_IDENTITY, FACTORY_KEY, RawConnection, RawFrame, request};
+use crate::raw::{
+    Answer, Door, FACTORY_IDENTITY, FACTORY_KEY, RawConnection, RawFrame, frame, signed,
+};
 
-/// The factory identity on one connection.
+/// One identity on one connection: the factory's, unless it is told otherwise.
 #[derive(Debug)]
 pub struct Conversation {
     connection: RawConnection,
     hello: Received,
     connection_id: i64,
     next_sequence: u64,
+    identity: i64,
+    key: Vec<u8>,
+    cluster_version: Option<i64>,
 }
 
 /// What a drive answered.
@@ -114,6 +121,9 @@ impl Conversation {
             hello,
             connection_id: header.connection_id.unwrap_or(0),
             next_sequence: 1,
+            identity: FACTORY_IDENTITY,
+            key: FACTORY_KEY.to_vec(),
+            cluster_version: None,
         })
     }
 
@@ -140,6 +150,7 @@ impl Conversation {
         self.next_sequence += 1;
         Header {
             connection_id: Some(self.connection_id),
+            cluster_version: self.cluster_version,
             sequence: Some(sequence),
             message_type: Some(kind.into()),
             ..Header::default()
@@ -162,13 +173,70 @@ impl Conversation {
         self.next_sequence - 1
     }
 
-    /// Sends a command under the factory identity.
+    /// Speaks under another identity from now on.
+    #[must_use]
+    pub fn speaking_as(mut self, identity: i64, key: &[u8]) -> Self {
+        self.identity = identity;
+        self.key = key.to_vec();
+        self
+    }
+
+    /// Names this cluster version from now on.
+    #[must_use]
+    pub fn at_cluster_version(mut self, version: i64) -> Self {
+        self.cluster_version = Some(version);
+        self
+    }
+
+    /// Asks for a PIN operation by its number, and takes the answer, which nobody signs.
+    ///
+    /// # Panics
+    /// If the answer is not what every answer to a PIN operation is.
+    pub fn pin_operation(&mut self, number: i32, pin: Option<&[u8]>) -> Reply {
+        let operation = PinOperation {
+            pin_op_type: Some(number),
+        };
+        let body = Body {
+            pin_op: Some(operation),
+            ..Body::default()
+        };
+        let command = self.command(MessageType::PINOP, body);
+        self.ask_by_pin(&command, pin)
+    }
+
+    /// Sends a command by PINAUTH and takes its answer.
+    ///
+    /// # Panics
+    /// As [`Self::pin_operation`].
+    pub fn ask_by_pin(&mut self, command: &Command, pin: Option<&[u8]>) -> Reply {
+        let message = schema::Message {
+            auth_type: Some(AuthType::Pinauth.into()),
+            pin_auth: pin.map(|pin| PiNauth {
+                pin: Some(Bytes::copy_from_slice(pin)),
+            }),
+            command_bytes: Some(command.encode_to_vec().into()),
+            ..schema::Message::default()
+        };
+        let bytes = frame(&message.encode_to_vec(), &[]);
+        self.connection.send(&bytes).expect("the drive takes it");
+        let reply = Reply::of(&self.connection.read_frame().expect("an answer"));
+        let pinauth = Some(AuthType::Pinauth.into());
+        let received = &reply.received;
+        assert_eq!((received.auth_type, &received.hmac), (pinauth, &None));
+        let (asked, header) = (command.header.unwrap_or_default(), reply.header());
+        assert_eq!(header.ack_sequence, asked.sequence);
+        assert_eq!(header.connection_id, Some(self.connection_id));
+        reply
+    }
+
+    /// Sends a command under the conversation's identity.
     ///
     /// # Panics
     /// If the drive does not take it.
     pub fn send_command(&mut self, command: &Command, value: &[u8]) {
+        let message = signed(command.encode_to_vec(), self.identity, &self.key);
         self.connection
-            .send(&request(command, value))
+            .send(&frame(&message, value))
             .expect("the drive takes a request");
     }
 
@@ -181,9 +249,9 @@ impl Conversation {
         let reply = Reply::of(&frame);
         let received = &reply.received;
         assert!(!received.is_unsolicited(), "unsolicited: {}", reply.text());
-        assert_eq!(received.identity, Some(FACTORY_IDENTITY));
+        assert_eq!(received.identity, Some(self.identity));
         received
-            .verify(&SigningKey::new(FACTORY_KEY))
+            .verify(&SigningKey::new(&self.key))
             .expect("the answer's signature holds");
         let header = reply.header();
         assert_eq!(header.connection_id, Some(self.connection_id));

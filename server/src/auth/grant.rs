@@ -37,6 +37,8 @@ rights! {
     Delete "The right to remove an entry.",
     Range "The right to list a key.",
     GetLog "The right to read logs.",
+    Security "The right to change identities and PINs.",
+    Setup "The right to set cluster version and firmware.",
 }
 
 /// The right that every identity has, having signed.
@@ -90,6 +92,12 @@ impl Access {
     #[must_use]
     pub fn identity(&self) -> &Arc<Identity> {
         &self.identity
+    }
+
+    /// How it came.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel
     }
 
     /// Asks for a right on a key.

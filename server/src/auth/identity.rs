@@ -9,6 +9,8 @@ use bytes::Bytes;
 use kinetic_proto::SigningKey;
 use kinetic_proto::schema::command::security::acl;
 
+use crate::device::settings::{IdentityRecord, ScopeRecord};
+
 /// The identity of a drive that nobody has configured.
 pub const FACTORY_IDENTITY: i64 = 1;
 
@@ -54,6 +56,23 @@ impl Permission {
 
     const fn bit(self) -> u16 {
         1 << self as u16
+    }
+
+    /// Its number on the wire.
+    #[must_use]
+    pub fn to_wire(self) -> i32 {
+        match self {
+            Self::Read => acl::Permission::Read,
+            Self::Write => acl::Permission::Write,
+            Self::Delete => acl::Permission::Delete,
+            Self::Range => acl::Permission::Range,
+            Self::Setup => acl::Permission::Setup,
+            Self::PeerToPeer => acl::Permission::P2pop,
+            Self::GetLog => acl::Permission::Getlog,
+            Self::Security => acl::Permission::Security,
+            Self::PowerManagement => acl::Permission::PowerManagement,
+        }
+        .into()
     }
 
     /// The permission with this number on the wire.
@@ -125,6 +144,23 @@ pub struct Scope {
 }
 
 impl Scope {
+    fn of_record(record: &ScopeRecord) -> Self {
+        let permissions = record.permissions.iter();
+        Self {
+            offset: record.offset,
+            value: Bytes::copy_from_slice(&record.value.0),
+            permissions: permissions
+                .copied()
+                .filter_map(Permission::from_wire)
+                .collect(),
+            reach: if record.tls_required {
+                Reach::TlsOnly
+            } else {
+                Reach::AnyChannel
+            },
+        }
+    }
+
     fn reaches(&self, channel: Channel) -> bool {
         self.reach == Reach::AnyChannel || channel == Channel::Tls
     }
@@ -165,6 +201,17 @@ impl Identity {
                 ..Scope::default()
             }],
             max_priority: None,
+        }
+    }
+
+    /// The identity as the settings keep it.
+    #[must_use]
+    pub fn of_record(record: &IdentityRecord) -> Self {
+        Self {
+            number: record.identity,
+            key: SigningKey::new(&record.key.0),
+            scopes: record.scopes.iter().map(Scope::of_record).collect(),
+            max_priority: record.max_priority,
         }
     }
 
@@ -255,6 +302,12 @@ mod tests {
     fn permissions_have_their_numbers() {
         assert_eq!(Permission::from_wire(0), Some(Permission::Read));
         assert_eq!(Permission::from_wire(9), Some(Permission::PowerManagement));
+        for permission in Permission::ALL {
+            assert_eq!(
+                Permission::from_wire(permission.to_wire()),
+                Some(permission)
+            );
+        }
         assert_eq!(Permission::from_wire(6), None);
         assert_eq!(Permission::from_wire(-1), None);
     }

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use super::identity::Identity;
+use super::identity::{FACTORY_IDENTITY, FACTORY_KEY, Identity, Permission};
+use crate::device::Settings;
+use crate::device::opaque::Opaque;
+use crate::device::settings::{IdentityRecord, ScopeRecord};
 
 /// Identities by number.
 #[derive(Debug)]
@@ -25,6 +28,17 @@ impl IdentityTable {
             identities: RwLock::new(identities.collect()),
             generation: AtomicU64::new(0),
         }
+    }
+
+    /// The identities of these settings; the factory's where none were set.
+    #[must_use]
+    pub fn of(settings: &Settings, factory_key: &[u8]) -> Self {
+        Self::new(listed(settings, factory_key))
+    }
+
+    /// Puts the identities of these settings in force.
+    pub fn follow(&self, settings: &Settings, factory_key: &[u8]) {
+        self.replace(listed(settings, factory_key));
     }
 
     /// Which list is in force.
@@ -53,6 +67,43 @@ impl IdentityTable {
     }
 }
 
+fn listed(settings: &Settings, factory_key: &[u8]) -> Vec<Identity> {
+    match &settings.identities {
+        None => vec![Identity::factory(factory_key)],
+        Some(records) => records.iter().map(Identity::of_record).collect(),
+    }
+}
+
+/// The identity of a drive that nobody has configured, as the settings would keep it.
+#[must_use]
+pub fn factory_record(factory_key: &[u8]) -> IdentityRecord {
+    IdentityRecord {
+        identity: FACTORY_IDENTITY,
+        key: Opaque(factory_key.to_vec()),
+        scopes: vec![ScopeRecord {
+            offset: 0,
+            value: Opaque::default(),
+            permissions: Permission::ALL.map(Permission::to_wire).to_vec(),
+            tls_required: false,
+        }],
+        max_priority: None,
+    }
+}
+
+/// The identities of these settings that sign with the key that everybody knows.
+#[must_use]
+pub fn with_known_key(settings: &Settings, factory_key: &[u8]) -> Vec<i64> {
+    match &settings.identities {
+        None if factory_key == FACTORY_KEY => vec![FACTORY_IDENTITY],
+        None => Vec::new(),
+        Some(records) => records
+            .iter()
+            .filter(|record| record.key.0 == FACTORY_KEY)
+            .map(|record| record.identity)
+            .collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +116,27 @@ mod tests {
         table.replace([]);
         assert!(table.find(1).is_none());
         assert_ne!(table.generation(), before);
+    }
+
+    #[test]
+    fn settings_without_a_list_have_the_factory_identity_with_the_key_that_was_configured() {
+        let mut settings = Settings::default();
+        let table = IdentityTable::of(&settings, b"own");
+        let signed = table.find(1).unwrap().key.sign(b"command");
+        assert_eq!(
+            signed,
+            kinetic_proto::SigningKey::new(b"own").sign(b"command")
+        );
+        assert_eq!(with_known_key(&settings, FACTORY_KEY), [1]);
+        assert!(with_known_key(&settings, b"own").is_empty());
+        let factory = Identity::of_record(&factory_record(b"own"));
+        assert_eq!(factory.scopes, Identity::factory(b"own").scopes);
+        settings.identities = Some(vec![IdentityRecord {
+            identity: 5,
+            ..factory_record(FACTORY_KEY)
+        }]);
+        table.follow(&settings, b"own");
+        assert!(table.find(1).is_none() && table.find(5).is_some());
+        assert_eq!(with_known_key(&settings, b"own"), [5]);
     }
 }

@@ -1,7 +1,8 @@
 //! The drive as operations see it: store, names, limits, counters, messages, vitals.
 //!
 //! In layer order: [`identity`] (what it is called), [`statistics`], [`messages`], [`vitals`],
-//! [`medium`] (the life of the store), [`mod@unit`] (all of it together).
+//! [`opaque`] (bytes in settings), [`pin`] (how PINs are kept), [`settings`], [`medium`] (the store
+//! and the settings on the disk), [`mod@unit`] (all of it together).
 
 pub mod identity;
 
@@ -11,9 +12,16 @@ pub mod messages;
 
 pub mod vitals;
 
+pub mod opaque;
+
+pub mod pin;
+
+pub mod settings;
+
 pub mod medium;
 
 pub mod unit;
 
-pub use medium::{Medium, MediumError, Open};
-pub use unit::{Device, Ports};
+pub use medium::{LockError, Medium, MediumError, NewPin, Open, Unchanged};
+pub use settings::Settings;
+pub use unit::{Device, Policy, Ports};

@@ -3,7 +3,6 @@
 //! Guarantee: everything here answers from memory but the store itself.
 //! Not here: who may do what (`auth`), and anything of a connection.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::identity::DriveNames;
@@ -24,6 +23,26 @@ pub struct Ports {
     pub tls: Option<u16>,
 }
 
+/// What whoever runs the drive has decided about it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The key of the factory identity.
+    pub factory_key: Vec<u8>,
+    /// Rounds of PBKDF2 for PINs that are set from now on.
+    pub pin_rounds: u32,
+    /// The Ed25519 public key that firmware must be signed by, if any.
+    pub firmware_key: Option<[u8; 32]>,
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Policy")
+            .field("pin_rounds", &self.pin_rounds)
+            .field("firmware_key", &self.firmware_key)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One drive.
 pub struct Device {
     /// Where the keys are.
@@ -32,12 +51,13 @@ pub struct Device {
     pub names: DriveNames,
     /// What it enforces and reports.
     pub limits: Limits,
+    /// What was decided about it.
+    pub policy: Policy,
     /// What it has done.
     pub statistics: Statistics,
     /// What happened to it.
     pub messages: Messages,
     ports: Ports,
-    cluster_version: AtomicI64,
     vitals: RwLock<Arc<Vitals>>,
 }
 
@@ -53,7 +73,7 @@ impl std::fmt::Debug for Device {
 impl Device {
     /// The drive on this medium, reached at these ports.
     #[must_use]
-    pub fn new(medium: Medium, ports: Ports, limits: Limits) -> Self {
+    pub fn new(medium: Medium, ports: Ports, limits: Limits, policy: Policy) -> Self {
         let names = DriveNames::of(medium.uuid());
         let messages = Messages::default();
         messages.note(&format!("drive {} started", names.serial_number));
@@ -61,10 +81,10 @@ impl Device {
             medium,
             names,
             limits,
+            policy,
             statistics: Statistics::default(),
             messages,
             ports,
-            cluster_version: AtomicI64::new(0),
             vitals: RwLock::default(),
         }
     }
@@ -83,7 +103,7 @@ impl Device {
 
     /// The cluster version that every request must name.
     pub fn cluster_version(&self) -> i64 {
-        self.cluster_version.load(Ordering::Acquire)
+        self.medium.cluster_version()
     }
 
     /// Load, temperatures and interfaces as last seen.
@@ -106,6 +126,17 @@ impl Device {
         }
     }
 
+    /// The version of this program, and what firmware is stored.
+    fn version(&self) -> String {
+        let mut version = env!("CARGO_PKG_VERSION").to_owned();
+        if let Some(firmware) = &self.medium.settings().firmware {
+            version.push_str(" (");
+            version.push_str(&firmware.summary());
+            version.push(')');
+        }
+        version
+    }
+
     /// Body of GETLOG CONFIGURATION, and of the hello.
     pub fn configuration(&self) -> Configuration {
         let text = |text: &str| Some(text.to_owned());
@@ -113,7 +144,7 @@ impl Device {
             vendor: text("kineticd"),
             model: text("kineticd software drive"),
             serial_number: Some(self.names.serial_number.clone().into()),
-            version: text(env!("CARGO_PKG_VERSION")),
+            version: Some(self.version()),
             interface: self.vitals().interfaces.clone(),
             port: self.ports.plain.map(u32::from),
             tls_port: self.ports.tls.map(u32::from),

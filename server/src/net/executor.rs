@@ -5,6 +5,7 @@
 //! tried again, and nothing after it is started. Answers may come in another order than requests.
 //! Not here: the socket (`connection`).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use kinetic_proto::Frame;
@@ -15,7 +16,8 @@ use super::buffers::inbox::{Done, Inbox, PUBLISHED, completion};
 use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
 use super::clock::Clock;
-use super::readers::{Job, Readers};
+use super::workers::{ChangeJob, Job, Workers};
+use crate::auth::penalties::Source;
 use crate::device::statistics::Tally;
 use crate::limits::{PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
 use crate::ops::status::{locked, of_commit};
@@ -27,7 +29,8 @@ use crate::session::{Drive, Session, Step};
 /// One connection's requests in execution.
 pub(crate) struct Executor {
     drive: Arc<Drive>,
-    readers: Readers,
+    workers: Workers,
+    source: Source,
     inbox: Arc<Inbox>,
     clock: Clock,
     session: Session,
@@ -56,6 +59,10 @@ enum Held {
     Write(Box<Commit>),
     /// A write before it is not published yet, or there is no room among the disk readers.
     Read(Route, Read),
+    /// There is no room among the changes of the drive.
+    Change(Box<ChangeJob>),
+    /// A change is being made, and what comes after it is to see it.
+    Changing,
 }
 
 /// Whether a connection may go on with its next request.
@@ -73,13 +80,14 @@ pub(crate) enum Flow {
 
 impl Executor {
     /// Nothing in execution yet; the hello is in the outbox.
-    pub(crate) fn new(drive: Arc<Drive>, readers: Readers, clock: Clock, session: Session) -> Self {
+    pub(crate) fn new(drive: Arc<Drive>, workers: Workers, clock: Clock, session: Session) -> Self {
         let mut outbox = Outbox::default();
         let id = session.connection_id();
         outbox.append(|out| crate::session::unsolicited::encode_hello(&drive.device, id, out));
         Self {
             drive,
-            readers,
+            workers,
+            source: Source::default(),
             inbox: Arc::default(),
             clock,
             session,
@@ -93,6 +101,12 @@ impl Executor {
             tally: Tally::default(),
             done: Vec::new(),
         }
+    }
+
+    /// The same, for a peer at this address.
+    pub(crate) fn of_peer(self, address: IpAddr) -> Self {
+        let source = Source::of(address);
+        Self { source, ..self }
     }
 
     /// Where it hears of what is done.
@@ -124,6 +138,11 @@ impl Executor {
             None => Flow::Go,
             Some(Held::Write(commit)) => self.submit(*commit),
             Some(Held::Read(route, read)) => self.read(route, read),
+            Some(Held::Change(job)) => self.change(job),
+            Some(Held::Changing) => {
+                self.held = Some(Held::Changing);
+                Flow::Wait
+            }
         }
     }
 
@@ -151,6 +170,18 @@ impl Executor {
                 Flow::Go
             }
             Step::Read(route, read) => self.read(route, read),
+            Step::Change(route, change) => {
+                let value_bytes = frame.value.length() as u64;
+                let token = self.pending.insert(Waiting::of(route, value_bytes));
+                let (source, inbox) = (self.source, Arc::clone(&self.inbox));
+                let job = ChangeJob {
+                    change,
+                    source,
+                    token,
+                    inbox,
+                };
+                self.change(Box::new(job))
+            }
             Step::HangUp(farewell) => Flow::HangUp(farewell),
         }
     }
@@ -192,6 +223,21 @@ impl Executor {
         }
     }
 
+    fn change(&mut self, job: Box<ChangeJob>) -> Flow {
+        // What was asked for before is done before.
+        self.kick();
+        match self.workers.changes.submit(job) {
+            Ok(()) => {
+                self.held = Some(Held::Changing);
+                Flow::Wait
+            }
+            Err(job) => {
+                self.held = Some(Held::Change(job));
+                Flow::Retry
+            }
+        }
+    }
+
     /// Answers a write that the drive, being locked, does not take.
     fn refuse(&mut self, token: u64) {
         if let Some(waiting) = self.pending.remove(token) {
@@ -222,7 +268,11 @@ impl Executor {
                 let kept = route.clone();
                 let token = self.pending.insert(Waiting::of(route, 0));
                 let inbox = Arc::clone(&self.inbox);
-                match self.readers.submit(Box::new(Job { read, token, inbox })) {
+                match self
+                    .workers
+                    .readers
+                    .submit(Box::new(Job { read, token, inbox }))
+                {
                     Ok(()) => {
                         self.disk_reads += 1;
                         Flow::Go
@@ -297,6 +347,12 @@ impl Executor {
                 let entry = answers_with_entry(waiting.route.request);
                 let answer = if entry { answer.with_entry() } else { answer };
                 self.answer(&waiting, answer, now_us);
+            }
+            Done::Change(token, answer) => {
+                self.held = None;
+                if let Some(waiting) = self.pending.remove(token) {
+                    self.answer(&waiting, *answer, now_us);
+                }
             }
             Done::Read(token, answer) => {
                 self.disk_reads = self.disk_reads.saturating_sub(1);

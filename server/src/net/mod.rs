@@ -1,15 +1,15 @@
 //! Sockets, tasks, threads and clocks: the only room that knows tokio.
 //!
-//! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`readers`] (threads for
-//! reads of the disk), [`registry`] (all connections), [`executor`] (doing what the session says),
-//! [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the host),
-//! [`server`].
+//! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`workers`] (threads for
+//! what takes its time), [`registry`] (all connections), [`executor`] (doing what the session
+//! says), [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the
+//! host), [`server`].
 
 mod clock;
 
 mod buffers;
 
-mod readers;
+mod workers;
 
 mod registry;
 

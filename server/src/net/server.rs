@@ -25,14 +25,17 @@ use super::clock::{Clock, epoch_ms};
 use super::connection::Connection;
 use super::executor::Executor;
 use super::host::Sampler;
-use super::readers::Readers;
 use super::registry::Registry;
 use super::tls;
-use crate::auth::{Channel, Identity, IdentityTable};
+use super::workers::Workers;
+use crate::auth::{Channel, IdentityTable};
 use crate::certificate::{Certificate, CertificateError};
-use crate::config::{Config, FactoryKeyReach, TlsListen};
+use crate::config::{Config, Exposed, TlsListen};
+use crate::device::opaque::Opaque;
+use crate::device::settings::TlsPair;
 use crate::device::{Device, Medium, Ports};
 use crate::limits::{ACCEPT_PAUSE_MS, LINGER_MS};
+use crate::ops::get_log::warnings;
 use crate::session::unsolicited::Farewell;
 use crate::session::{Drive, Session};
 
@@ -47,13 +50,9 @@ pub enum StartError {
         /// What the host reported.
         source: io::Error,
     },
-    /// Anybody who reaches the port would own the drive.
-    #[error(
-        "{0} can be reached from other machines, and identity 1 has the key that everybody knows: \
-         give it another with --factory-key, listen on 127.0.0.1, or accept that whoever reaches \
-         the port owns the drive with --insecure-factory"
-    )]
-    FactoryKeyExposed(SocketAddr),
+    /// Anybody who reaches a port could do harm.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// There is no certificate for the TLS port.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -97,7 +96,7 @@ pub struct Server {
 /// What every connection gets.
 struct Hall {
     drive: Arc<Drive>,
-    readers: Readers,
+    workers: Workers,
     registry: Arc<Registry>,
     clock: Clock,
     config: Config,
@@ -107,7 +106,7 @@ struct Hall {
 impl Server {
     /// Listens and serves the drive on this medium until it is stopped. Needs a tokio runtime.
     pub async fn start(medium: Medium, config: Config) -> Result<Self, StartError> {
-        refuse_exposure(&config)?;
+        config.refuse_exposure(&medium.settings())?;
         let (listener, plain) = listen(config.listen).await?;
         let tls = match config.tls_listen {
             TlsListen::Off => None,
@@ -120,24 +119,28 @@ impl Server {
         };
         let limits = config.limits(&medium);
         let drive = Arc::new(Drive {
-            device: Device::new(medium, ports, limits),
-            identities: IdentityTable::new([Identity::factory(&config.factory_key)]),
+            identities: IdentityTable::of(&medium.settings(), &config.factory_key),
+            device: Device::new(medium, ports, limits, config.policy()),
             batches: Arc::default(),
         });
         drive.device.messages.note(&format!("listening on {plain}"));
+        for warning in warnings(&drive.device) {
+            tracing::warn!("{warning}");
+        }
         let mut doors = vec![(listener, Door::Plain)];
         if let Some((listener, address)) = tls_listener.zip(tls) {
-            let acceptor = tls_door(&drive, &config, address)?;
+            let acceptor = tls_door(&drive, &config, address).await?;
             doors.push((listener, Door::Tls(acceptor)));
         }
         let sampler = Sampler::start(&drive).map_err(StartError::Thread)?;
-        let (readers, threads) =
-            Readers::start(&drive, config.read_threads).map_err(StartError::Thread)?;
+        let clock = Clock::start();
+        let (workers, threads) =
+            Workers::start(&drive, config.read_threads, clock).map_err(StartError::Thread)?;
         let hall = Arc::new(Hall {
             drive: Arc::clone(&drive),
-            readers,
+            workers,
             registry: Arc::default(),
-            clock: Clock::start(),
+            clock,
             config,
             next_id: AtomicI64::new(epoch_ms()),
         });
@@ -191,29 +194,6 @@ impl Server {
     }
 }
 
-/// Refuses to let other machines use a key that everybody knows, unless that was asked for.
-fn refuse_exposure(config: &Config) -> Result<(), StartError> {
-    if !config.has_factory_key() {
-        return Ok(());
-    }
-    let tls = match config.tls_listen {
-        TlsListen::Off => None,
-        TlsListen::At(address) => Some(address),
-    };
-    let exposed = std::iter::once(config.listen)
-        .chain(tls)
-        .find(|address| !address.ip().is_loopback());
-    match exposed {
-        Some(address) if config.factory_key_reach == FactoryKeyReach::ThisMachine => {
-            Err(StartError::FactoryKeyExposed(address))
-        }
-        _ => {
-            tracing::warn!("identity 1 has the factory key, which everybody knows");
-            Ok(())
-        }
-    }
-}
-
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let refused = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
@@ -227,17 +207,19 @@ enum Door {
     Tls(TlsAcceptor),
 }
 
-/// The TLS door, with the certificate that was given or one of the drive's own.
-fn tls_door(drive: &Drive, config: &Config, at: SocketAddr) -> Result<TlsAcceptor, StartError> {
+/// The TLS door, with the certificate that was given or the drive's own.
+async fn tls_door(
+    drive: &Arc<Drive>,
+    config: &Config,
+    at: SocketAddr,
+) -> Result<TlsAcceptor, StartError> {
     let certificate = match &config.certificate {
         Some(given) => Arc::clone(given),
         None => {
-            let name = format!("kineticd {}", drive.device.names.serial_number);
-            let mut reached_by = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-            if !at.ip().is_unspecified() && !at.ip().is_loopback() {
-                reached_by.push(at.ip().to_string());
-            }
-            Arc::new(Certificate::of_drive(&name, reached_by)?)
+            let drive = Arc::clone(drive);
+            let own = tokio::task::spawn_blocking(move || own_certificate(&drive.device, at));
+            let ended = own.await;
+            Arc::new(ended.map_err(|error| StartError::Thread(io::Error::other(error)))??)
         }
     };
     let fingerprint = certificate.fingerprint();
@@ -245,6 +227,30 @@ fn tls_door(drive: &Drive, config: &Config, at: SocketAddr) -> Result<TlsAccepto
     let note = format!("listening on {at} for TLS, certificate SHA-256 {fingerprint}");
     drive.device.messages.note(&note);
     Ok(tls::acceptor(&certificate)?)
+}
+
+/// The certificate that the drive keeps; a new one, kept from now on, if there is none.
+fn own_certificate(device: &Device, at: SocketAddr) -> Result<Certificate, CertificateError> {
+    if let Some(kept) = &device.medium.settings().tls {
+        let (certificate, key) = (kept.certificate.0.clone(), kept.key.0.clone());
+        return Ok(Certificate::of_kept(certificate, key));
+    }
+    let name = format!("kineticd {}", device.names.serial_number);
+    let mut reached_by = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    if !at.ip().is_unspecified() && !at.ip().is_loopback() {
+        reached_by.push(at.ip().to_string());
+    }
+    let new = Certificate::of_drive(&name, reached_by)?;
+    let (certificate, key) = new.to_kept();
+    let (certificate, key) = (Opaque(certificate), Opaque(key));
+    let kept = device.medium.change(|settings| {
+        settings.tls = Some(TlsPair { certificate, key });
+        Ok::<(), std::convert::Infallible>(())
+    });
+    if let Err(error) = kept {
+        tracing::warn!(%error, "the certificate is for this start only: it could not be kept");
+    }
+    Ok(new)
 }
 
 /// Lets connections in until told to stop, then sees them out.
@@ -326,8 +332,8 @@ fn admit(
         Door::Tls(_) => Channel::Tls,
     };
     let session = Session::new(id, channel);
-    let (drive, readers) = (Arc::clone(&hall.drive), hall.readers.clone());
-    let executor = Executor::new(drive, readers, hall.clock, session);
+    let (drive, workers) = (Arc::clone(&hall.drive), hall.workers.clone());
+    let executor = Executor::new(drive, workers, hall.clock, session).of_peer(peer.ip());
     let entry = hall.registry.enter(id, executor.inbox());
     let connection = Connection {
         stream,

@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::server::{Server, StartError};
-use crate::config::Config;
+use crate::config::{Config, Exposed};
+use crate::device::NewPin;
 use crate::ram_drive::{body, command, entry, frame, medium};
 
 /// Longer than any test may wait for one answer.
@@ -310,18 +311,31 @@ async fn stopping_answers_what_has_arrived() {
 }
 
 #[tokio::test]
-async fn the_factory_key_stays_on_this_machine() {
+async fn other_machines_are_served_only_with_a_key_of_ones_own_and_an_erase_pin() {
     let config = Config {
         listen: "0.0.0.0:0".parse().unwrap(),
         ..Config::local()
     };
     let refused = Server::start(medium(), config.clone()).await.unwrap_err();
-    assert!(matches!(refused, StartError::FactoryKeyExposed(_)));
+    let StartError::Exposed(exposed) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(matches!(exposed, Exposed::FactoryKey { identity: 1, .. }));
     let own_key = Config {
         factory_key: b"secret".to_vec(),
         ..config
     };
-    let server = Server::start(medium(), own_key).await.unwrap();
+    let medium = medium();
+    let refused = own_key.refuse_exposure(&medium.settings()).unwrap_err();
+    assert!(matches!(refused, Exposed::NoErasePin(_)));
+    assert!(refused.to_string().contains("erase PIN"), "{refused}");
+    let pin = NewPin {
+        old: b"",
+        new: b"pin",
+        rounds: 1,
+    };
+    medium.set_erase_pin(&pin).unwrap();
+    let server = Server::start(medium, own_key).await.unwrap();
     server.stop().await;
 }
 

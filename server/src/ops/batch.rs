@@ -61,6 +61,8 @@ pub fn member(request: Request, access: &Access) -> Result<Mutation, Status> {
         | Request::Range(_)
         | Request::Flush
         | Request::Logs(_)
+        | Request::Security(_)
+        | Request::Setup(_)
         | Request::Batch(_) => Err(Invalid::NotAMember.into()),
     }
 }

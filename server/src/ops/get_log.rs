@@ -11,9 +11,9 @@ use kinetic_proto::schema::command::get_log::{Device as NamedLog, Type};
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
 use super::status::locked;
-use crate::auth::{Grant, grant};
+use crate::auth::{Grant, grant, with_known_key};
 use crate::device::Device;
-use crate::limits::LOG_TYPES;
+use crate::limits::{LOG_TYPES, WARNINGS};
 
 /// The device log that lists what this drive can beyond the protocol. A client asks for it first.
 pub const CAPABILITIES_LOG: &[u8] = b"org.kinetic.capabilities";
@@ -66,7 +66,7 @@ pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Ans
             Ok(Type::Capacities) => log.capacity = Some(Device::capacity(&store)),
             Ok(Type::Configuration) => log.configuration = Some(device.configuration()),
             Ok(Type::Statistics) => log.statistics = device.statistics.to_message(),
-            Ok(Type::Messages) => log.messages = Some(device.messages.text()),
+            Ok(Type::Messages) => log.messages = Some(messages(device)),
             Ok(Type::Limits) => log.limits = Some(device.limits.to_message()),
             Ok(Type::Device) => match device_log(request.device_log.as_deref()) {
                 Ok(content) => {
@@ -84,6 +84,30 @@ pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Ans
         body: AnswerBody::Log(Box::new(log)),
         value,
     }
+}
+
+/// What anybody who runs the drive should put right, most urgent first.
+#[must_use]
+pub fn warnings(device: &Device) -> Vec<String> {
+    let settings = device.medium.settings();
+    let known = with_known_key(&settings, &device.policy.factory_key);
+    let sentence = |identity| {
+        format!(
+            "warning: identity {identity} has the factory key, which everybody knows: give it \
+             another"
+        )
+    };
+    known.into_iter().map(sentence).collect()
+}
+
+/// Warnings, then what happened.
+fn messages(device: &Device) -> Bytes {
+    let mut text = String::new();
+    for warning in warnings(device).into_iter().take(WARNINGS) {
+        text.push_str(&warning);
+        text.push('\n');
+    }
+    [Bytes::from(text), device.messages.text()].concat().into()
 }
 
 /// The content of the device log of this name, or why there is none.

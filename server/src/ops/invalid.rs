@@ -2,6 +2,8 @@
 
 use kinetic_proto::MessageType;
 
+use super::acl::InvalidAcl;
+
 /// Why a request was not tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -61,6 +63,42 @@ pub enum Invalid {
     /// Something else than PUT and DELETE in a batch.
     #[error("only PUT and DELETE can be part of a batch")]
     NotAMember,
+    /// A signature for something that takes a PIN.
+    #[error("{0} is authenticated by a PIN: send it with PINAUTH (2)")]
+    NeedsPin(MessageType),
+    /// Locking and unlocking with nothing to compare.
+    #[error("LOCK and UNLOCK need a PIN that is not empty")]
+    NoPin,
+    /// A PIN operation that is none.
+    #[error(
+        "pinOpType {} is no PIN operation: use UNLOCK (1), LOCK (2), ERASE (3) or SECURE_ERASE (4)",
+        .0.map_or("(absent)".to_owned(), |number| number.to_string())
+    )]
+    PinPurpose(Option<i32>),
+    /// More than one thing to change.
+    #[error("a {0} changes one thing: send a request for each, with the fields of that one only")]
+    ManyPurposes(&'static str),
+    /// A purpose that is none.
+    #[error("securityOpType {0} is not valid: use ACL (1), ERASE_PIN (2) or LOCK_PIN (3)")]
+    SecurityPurpose(i32),
+    /// A list of identities that breaks a rule.
+    #[error(transparent)]
+    Acl(#[from] InvalidAcl),
+    /// A purpose that is none.
+    #[error("setupOpType {0} is not valid: use FIRMWARE (1) or CLUSTER_VERSION (2)")]
+    SetupPurpose(i32),
+    /// A cluster version that is not there.
+    #[error("a SETUP of the cluster version needs newClusterVersion")]
+    NoClusterVersion,
+    /// Firmware that is not there.
+    #[error("a SETUP of firmware needs the image as its value")]
+    NoFirmware,
+    /// Firmware of somebody else.
+    #[error(
+        "the firmware is not signed by the key that this drive was given: an image ends with the \
+         64 bytes of an Ed25519 signature of all before them"
+    )]
+    Firmware,
     /// PINAUTH for something that takes a signature.
     #[error("{0} is not a PIN operation: sign it with HMACAUTH")]
     NotAPinOperation(MessageType),

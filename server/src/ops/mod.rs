@@ -2,10 +2,13 @@
 //!
 //! A [`Request`] is parsed from the wire, then [`begin`] asks for the grants that it needs and
 //! makes it [`Work`]: an answer that is ready, a write for the store's queue, or a read that may
-//! have to wait for the disk. In layer order: [`invalid`], [`answer`], [`status`] (errors to
-//! statuses), [`entry`] (fields that operations share), the operations, [`request`], [`batch`]
-//! (several requests as one), [`work`].
+//! have to wait for the disk. In layer order: [`acl`] (lists of identities), [`invalid`],
+//! [`answer`], [`status`] (errors to statuses), [`entry`] (fields that operations share), the
+//! operations, [`change`] (those that change the drive itself), [`request`], [`batch`] (several
+//! requests as one), [`work`].
 //! Not here: sockets, queues, threads (`net`), and who speaks (`session`).
+
+pub mod acl;
 
 pub mod invalid;
 
@@ -33,6 +36,14 @@ pub mod flush;
 
 pub mod get_log;
 
+pub mod security;
+
+pub mod setup;
+
+pub mod pinop;
+
+pub mod change;
+
 pub mod request;
 
 pub mod batch;
@@ -43,6 +54,7 @@ pub mod work;
 mod tests;
 
 pub use answer::{Answer, AnswerBody};
+pub use change::{Change, Verdict};
 pub use invalid::Invalid;
 pub use request::{Control, Request, answers_with_entry};
 pub use status::{NotCached, Unfinished};

@@ -13,6 +13,8 @@ use super::invalid::Invalid;
 use super::neighbour::{Neighbour, Side};
 use super::put::Put;
 use super::range::KeysInRange;
+use super::security::Security;
+use super::setup::Setup;
 
 /// What a request does to a batch as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,10 @@ pub enum Request {
     Logs(Logs),
     /// Opens, commits or forgets the batch that its header names.
     Batch(Control),
+    /// Changes identities or PINs.
+    Security(Security),
+    /// Changes cluster version or firmware.
+    Setup(Setup),
 }
 
 impl Request {
@@ -95,7 +101,15 @@ impl Request {
             MessageType::START_BATCH => Ok(Self::Batch(Control::Start)),
             MessageType::END_BATCH => Ok(Self::Batch(Control::End)),
             MessageType::ABORT_BATCH => Ok(Self::Batch(Control::Abort)),
-            MessageType::PINOP | MessageType::SECURITY => Err(Invalid::NeedsTls(kind)),
+            MessageType::SECURITY => {
+                let security = body_of(kind, command, source)?.security;
+                Security::parse(security, source.limits).map(Self::Security)
+            }
+            MessageType::SETUP => {
+                let setup = body_of(kind, command, source)?.setup;
+                Setup::parse(setup, source).map(Self::Setup)
+            }
+            MessageType::PINOP => Err(Invalid::NeedsPin(kind)),
             kind if !kind.is_request() => Err(Invalid::NotARequest(kind)),
             kind if kind.is_known() => Err(Invalid::Unsupported(kind)),
             kind => Err(Invalid::UnknownType(kind)),
@@ -124,7 +138,8 @@ fn entry_of<'a>(
     command.key_value().map_err(|_why| Invalid::Malformed(kind))
 }
 
-fn body_of(
+/// Decodes the body, which the rarer requests have.
+pub fn body_of(
     kind: MessageType,
     command: &CommandView<'_>,
     source: &Source<'_>,

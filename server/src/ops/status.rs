@@ -6,10 +6,12 @@ use std::io::ErrorKind;
 
 use kinetic_proto::StatusCode;
 use kinetic_proto::schema::command::Status;
-use kinetic_store::{CommitFailure, ReadError};
+use kinetic_store::{CommitFailure, ReadError, SettingsError};
 
+use super::acl::InvalidAcl;
 use super::invalid::Invalid;
 use crate::auth::Denied;
+use crate::device::{LockError, Unchanged};
 
 /// The answer is on the disk, and the read was not allowed to wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,46 @@ pub fn locked() -> Status {
     StatusCode::DEVICE_LOCKED.with_text(text)
 }
 
+/// The status of a lock, unlock, erase or change of a PIN that was not done.
+#[must_use]
+pub fn of_lock(error: &LockError) -> Status {
+    let code = match error {
+        LockError::WrongPin => StatusCode::NOT_AUTHORIZED,
+        LockError::Locked => return locked(),
+        LockError::Settings(error) => return of_settings(error),
+        LockError::Slots(_)
+        | LockError::Open(_)
+        | LockError::Encode(_)
+        | LockError::Protect(_)
+        | LockError::Entropy(_)
+        | LockError::NotFlushed
+        | LockError::Erase(_) => StatusCode::INTERNAL_ERROR,
+    };
+    code.with_text(error.to_string())
+}
+
+/// The status of settings that are as they were; `refused` says what the edit's own reason is.
+pub fn unchanged<R>(error: Unchanged<R>, refused: impl FnOnce(R) -> Status) -> Status {
+    match error {
+        Unchanged::Refused(reason) => refused(reason),
+        Unchanged::Encode(error) => StatusCode::INTERNAL_ERROR.with_text(error.to_string()),
+        Unchanged::Write(error) => of_settings(&error),
+    }
+}
+
+fn of_settings(error: &SettingsError) -> Status {
+    let code = match error {
+        SettingsError::TooLarge { .. } => StatusCode::NO_SPACE,
+        SettingsError::Disk(error) if is_full(error.kind()) => StatusCode::NO_SPACE,
+        SettingsError::Disk(_)
+        | SettingsError::Slots(_)
+        | SettingsError::Damaged
+        | SettingsError::ReadOnly
+        | SettingsError::Erasing => StatusCode::INTERNAL_ERROR,
+    };
+    code.with_text(error.to_string())
+}
+
 /// Whether the host refused a write for want of room.
 fn is_full(kind: ErrorKind) -> bool {
     matches!(
@@ -81,7 +123,11 @@ impl From<Denied> for Status {
 
 impl From<Invalid> for Status {
     fn from(invalid: Invalid) -> Self {
-        StatusCode::INVALID_REQUEST.with_text(invalid.to_string())
+        let code = match invalid {
+            Invalid::Acl(InvalidAcl::Algorithm(_)) => StatusCode::NO_SUCH_HMAC_ALGORITHM,
+            _ => StatusCode::INVALID_REQUEST,
+        };
+        code.with_text(invalid.to_string())
     }
 }
 

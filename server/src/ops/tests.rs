@@ -11,13 +11,14 @@ use prost::Message as _;
 
 use super::entry::Source;
 use super::*;
-use crate::auth::{Access, Channel, Identity, Permission, Scope};
+use crate::auth::{Access, Channel, Identity, IdentityTable, Permission, Scope};
 use crate::device::Device;
 use crate::ram_drive::{body, command, device, entry};
 
 struct Bed {
     device: Device,
     access: Access,
+    identities: IdentityTable,
 }
 
 struct Told(mpsc::SyncSender<Result<(), CommitError>>);
@@ -31,6 +32,7 @@ impl Completion for Told {
 fn bed() -> Bed {
     Bed {
         device: device(),
+        identities: IdentityTable::new([]),
         access: Access::new(Arc::new(Identity::factory(b"key")), Channel::Plain),
     }
 }
@@ -69,6 +71,7 @@ impl Bed {
             },
             Work::Write(write) => self.commit(write),
             Work::Batch(control) => panic!("{control:?} is for a connection"),
+            Work::Change(change) => change.run(&self.device, &self.identities).0,
         }
     }
 

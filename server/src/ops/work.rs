@@ -6,6 +6,7 @@
 use kinetic_store::{Durability, Effort, Mutation};
 
 use super::answer::Answer;
+use super::change::Change;
 use super::get::{self, Extent};
 use super::request::{Control, Request};
 use super::status::Unfinished;
@@ -24,6 +25,8 @@ pub enum Work {
     Read(Read),
     /// Something for the connection's batches.
     Batch(Control),
+    /// A change of the drive itself.
+    Change(Change),
 }
 
 /// A commit of one request, or of one batch.
@@ -97,6 +100,14 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
         },
         Request::Neighbour(request) => Work::Read(Read::Neighbour(access.clone(), request)),
         Request::Range(request) => Work::Read(Read::Range(access.clone(), request)),
+        Request::Security(request) => match access.to_drive() {
+            Ok(grant) => Work::Change(Change::Security(grant, request)),
+            Err(denied) => Work::Done(Answer::of(denied.into())),
+        },
+        Request::Setup(request) => match access.to_drive() {
+            Ok(grant) => Work::Change(Change::Setup(grant, request)),
+            Err(denied) => Work::Done(Answer::of(denied.into())),
+        },
         Request::Logs(logs) => match access.to_drive() {
             Ok(grant) => Work::Done(get_log::run(&grant, logs, device)),
             Err(denied) => Work::Done(Answer::of(denied.into())),

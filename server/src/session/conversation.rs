@@ -24,8 +24,12 @@ use crate::auth::{Access, Channel, Identity, IdentityTable};
 use crate::device::Device;
 use crate::ops::batch::{self, RefusedBatch};
 use crate::ops::entry::Source;
+use crate::ops::pinop::PinOperation;
+use crate::ops::request::body_of;
 use crate::ops::status::locked;
-use crate::ops::{self, Answer, Control, Invalid, Read, Request, Work, Write, answers_with_entry};
+use crate::ops::{
+    self, Answer, Change, Control, Invalid, Read, Request, Work, Write, answers_with_entry,
+};
 
 /// What all sessions of a drive share.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ pub enum Step {
     Kept(MessageType),
     /// Read this and answer with it.
     Read(Route, Read),
+    /// Change the drive so, and answer by the outcome, before anything else of this connection.
+    Change(Route, Change),
     /// Send this as the last frame and close.
     HangUp(Farewell),
 }
@@ -69,6 +75,7 @@ pub struct Session {
 struct Heard<'a> {
     frame: &'a Frame,
     command: &'a CommandView<'a>,
+    pin: Option<&'a [u8]>,
     route: Route,
 }
 
@@ -137,6 +144,7 @@ impl Session {
         let heard = Heard {
             frame,
             command: &command,
+            pin: message.pin_auth.and_then(|auth| auth.pin),
             route,
         };
         if let Some(id) = member_of {
@@ -147,6 +155,7 @@ impl Session {
             Work::Done(answer) => Step::Answer(route, answer),
             Work::Write(write) => Step::Write(route, write),
             Work::Read(read) => Step::Read(route, read),
+            Work::Change(change) => Step::Change(route, change),
             Work::Batch(control) => {
                 let id = header.batch_id.unwrap_or(0);
                 match self.control(drive, id, control) {
@@ -167,6 +176,7 @@ impl Session {
         let Heard {
             frame,
             command,
+            pin,
             route,
         } = heard;
         let Some(header) = &command.header else {
@@ -176,11 +186,11 @@ impl Session {
         let kind = route.request;
         self.check_sequence(&route)?;
         let Signer::Identity(identity) = &route.signer else {
-            let invalid = match kind {
-                MessageType::PINOP => Invalid::NeedsTls(kind),
-                _ => Invalid::NotAPinOperation(kind),
+            let step = match self.pin_operation(drive, frame, (command, kind, pin)) {
+                Ok(change) => Box::new(Step::Change(route, change)),
+                Err(invalid) => refuse(route, Answer::of(invalid.into())),
             };
-            return Err(refuse(route, Answer::of(invalid.into())));
+            return Err(step);
         };
         let access = Access::new(Arc::clone(identity), self.channel);
         let route = check_header(drive, &access, header, route)?;
@@ -238,6 +248,24 @@ impl Session {
             }
             _ => Ok(route),
         }
+    }
+
+    /// A PIN operation, which is authenticated by its PIN alone.
+    fn pin_operation(
+        &self,
+        drive: &Drive,
+        frame: &Frame,
+        (command, kind, pin): (&CommandView<'_>, MessageType, Option<&[u8]>),
+    ) -> Result<Change, Invalid> {
+        if kind != MessageType::PINOP {
+            return Err(Invalid::NotAPinOperation(kind));
+        }
+        if self.channel == Channel::Plain {
+            return Err(Invalid::NeedsTls(kind));
+        }
+        let source = source(drive, frame)?;
+        let body = body_of(kind, command, &source)?;
+        PinOperation::parse(body.pin_op, pin, source.limits).map(Change::Pin)
     }
 
     /// Whoever signed, or why the connection ends. An absent `authType` is read as HMACAUTH: that
@@ -323,7 +351,7 @@ fn hang_up(farewell: Farewell) -> Box<Step> {
     Box::new(Step::HangUp(farewell))
 }
 
-/// Cluster version, lock, priority.
+/// Cluster version, lock, TLS, priority.
 fn check_header(
     drive: &Drive,
     access: &Access,
@@ -348,6 +376,10 @@ fn check_header(
     if drive.device.is_locked() && route.request != MessageType::PINOP {
         return Err(refuse(route, Answer::of(locked())));
     }
+    if route.request == MessageType::SECURITY && access.channel() == Channel::Plain {
+        let invalid = Invalid::NeedsTls(route.request);
+        return Err(refuse(route, Answer::of(invalid.into())));
+    }
     let priority = header.priority.unwrap_or(Priority::Normal as i32);
     if let Some(greatest) = access.identity().max_priority
         && priority > greatest
@@ -366,6 +398,11 @@ fn parse(
     command: &CommandView<'_>,
     kind: MessageType,
 ) -> Result<Request, Invalid> {
+    Request::parse(kind, command, &source(drive, frame)?)
+}
+
+/// What comes with a request beside its fields.
+fn source<'a>(drive: &'a Drive, frame: &'a Frame) -> Result<Source<'a>, Invalid> {
     let limits = &drive.device.limits;
     let value = match &frame.value {
         FrameValue::Whole(value) => value.clone(),
@@ -377,12 +414,11 @@ fn parse(
             });
         }
     };
-    let source = Source {
+    Ok(Source {
         message: &frame.message,
         value,
         limits,
-    };
-    Request::parse(kind, command, &source)
+    })
 }
 
 #[cfg(test)]

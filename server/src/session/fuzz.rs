@@ -16,6 +16,7 @@ use prost::Message as _;
 use super::conversation::{Drive, Session, Step};
 use crate::auth::identity::FACTORY_IDENTITY;
 use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
+use crate::config::Config;
 use crate::device::{Device, Medium, Ports};
 use crate::limits::{BATCH_OPERATION_COST_BYTES, BATCHES_BYTES};
 use crate::ops::Answer;
@@ -41,7 +42,7 @@ fn drive() -> Option<Drive> {
         ..Limits::default()
     };
     Some(Drive {
-        device: Device::new(medium, Ports::default(), limits),
+        device: Device::new(medium, Ports::default(), limits, Config::default().policy()),
         identities: IdentityTable::new([Identity::factory(FACTORY_KEY)]),
         batches: Arc::default(),
     })
@@ -103,7 +104,8 @@ fn converse(drive: &Drive, mut stream: BytesMut, channel: Channel) {
         heard += BATCH_OPERATION_COST_BYTES;
         let (route, answer) = match session.receive(drive, &frame, 0) {
             Step::Answer(route, answer) => (route, answer),
-            Step::Write(route, _) => (route, Answer::success()),
+            // A change would lock or erase the drive under all inputs that follow.
+            Step::Write(route, _) | Step::Change(route, _) => (route, Answer::success()),
             Step::EndBatch(route, write, ended) => {
                 let index = write.mutations.len() / 2;
                 let failure = CommitFailure::VersionMismatch;
@@ -294,7 +296,7 @@ mod tests {
                     over += 1;
                     break;
                 }
-                Step::Answer(..) | Step::Write(..) | Step::Read(..) => {}
+                Step::Answer(..) | Step::Write(..) | Step::Read(..) | Step::Change(..) => {}
             }
         }
         // The fourth delete of the last batch is one too many.

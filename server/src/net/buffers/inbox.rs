@@ -20,6 +20,8 @@ pub(crate) enum Done {
     Commit(u64, Result<(), CommitError>),
     /// The disk read with this token.
     Read(u64, Box<Answer>),
+    /// The change of the drive with this token.
+    Change(u64, Box<Answer>),
 }
 
 /// One connection's inbox.

@@ -11,9 +11,9 @@ use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Ports};
 use crate::limits::{BUFFERED_BYTES, FRAME_PERMITS};
 use crate::net::buffers::inbox::{Done, PUBLISHED};
-use crate::net::readers::Readers;
 use crate::net::registry::Registry;
-use crate::ram_drive::{command, frame, medium};
+use crate::net::workers::Workers;
+use crate::ram_drive::{command, frame, medium, policy};
 use crate::session::{Drive, Session};
 
 fn life() -> (Life<DuplexStream>, DuplexStream) {
@@ -26,14 +26,14 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
         tls: None,
     };
     let drive = Arc::new(Drive {
-        device: Device::new(medium(), ports, Limits::default()),
+        device: Device::new(medium(), ports, Limits::default(), policy()),
         identities: IdentityTable::new([Identity::factory(FACTORY_KEY)]),
         batches: Arc::default(),
     });
-    let (readers, _handles) = Readers::start(&drive, 1).unwrap();
     let clock = Clock::start();
+    let (workers, _handles) = Workers::start(&drive, 1, clock).unwrap();
     let session = Session::new(1, Channel::Plain);
-    let executor = Executor::new(drive, readers, clock, session);
+    let executor = Executor::new(drive, workers, clock, session);
     let entry = registry.enter(1, executor.inbox());
     let (stream, peer) = duplex(4 << 20);
     let connection = Connection {

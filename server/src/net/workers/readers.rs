@@ -13,8 +13,8 @@ use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
-use super::buffers::inbox::{Done, Inbox};
 use crate::limits::DISK_READ_QUEUE;
+use crate::net::buffers::inbox::{Done, Inbox};
 use crate::ops::{Answer, Read, Unfinished};
 use crate::session::Drive;
 

@@ -1,21 +1,24 @@
-//! The life of the store on its disk: opened, served, stopped; one owner for all of it.
+//! The one owner of a drive's disk: it opens the store and stops it, and changes the settings.
 //!
 //! Guarantees: whoever has got the store by [`Medium::store`] may use it to the end of what it is
 //! at; it is stopped only when nobody uses it any more, so that everything submitted is done and
 //! told of first. Each opening has an epoch of its own: what was known of an earlier one (tickets,
-//! open batches) means nothing in it.
+//! open batches) means nothing in it. Settings are in force only once they are durable; a change
+//! that cannot be written changes nothing.
 //! Not here: when that happens, and who may ask for it (`ops`).
 
 use std::io;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwapOption, Guard};
-use crossbeam::channel::{Receiver, Sender, bounded};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use kinetic_store::disk::Disk;
-use kinetic_store::{OpenError, Options, SlotsError, Store, Threads};
+use kinetic_store::{OpenError, Options, PinKey, SettingsError, SlotsError, Store, Threads};
 
+use crate::device::settings::{BadSettings, Settings};
 use crate::entropy::{self, NoRandomness};
 use crate::limits::LAST_USE_SECONDS;
 
@@ -28,6 +31,12 @@ pub enum MediumError {
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The settings cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] SettingsError),
+    /// The settings make no sense.
+    #[error(transparent)]
+    Settings(#[from] BadSettings),
     /// Every opening needs random bytes.
     #[error(transparent)]
     Entropy(#[from] NoRandomness),
@@ -36,17 +45,34 @@ pub enum MediumError {
     Threads(io::Error),
 }
 
+/// Why the settings are as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum Unchanged<R> {
+    /// Whoever edits them does not want it.
+    #[error("{0}")]
+    Refused(R),
+    /// They could not be put into words.
+    #[error(transparent)]
+    Encode(#[from] BadSettings),
+    /// They could not be written.
+    #[error(transparent)]
+    Write(#[from] SettingsError),
+}
+
 /// The disk of a drive, and the store on it while that is open.
 pub struct Medium {
     uuid: [u8; 16],
     zone_size: u32,
     open: ArcSwapOption<Opening>,
+    settings: ArcSwap<Settings>,
+    /// As in the settings, for it is looked at in every request.
+    cluster_version: AtomicI64,
     state: Mutex<State>,
 }
 
-/// What the owner needs to open and to stop.
-struct State {
-    disk: Arc<dyn Disk>,
+/// What the owner needs to open and to stop. Whoever changes anything holds it to the end.
+pub(super) struct State {
+    pub(super) disk: Arc<dyn Disk>,
     options: Options,
     epochs: u64,
     running: Option<Running>,
@@ -105,13 +131,17 @@ impl std::fmt::Debug for Medium {
 }
 
 impl Medium {
-    /// Opens the drive on a disk and starts its threads.
+    /// Opens the drive on a disk and starts its threads; a drive that was locked stays locked.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, MediumError> {
         let superblock = kinetic_store::open::slots::choose(&*disk)?;
+        let settings = Settings::decode(&kinetic_store::read_settings(&*disk)?)?;
+        let locked = settings.locked || kinetic_store::kdf_of(&*disk)?.is_some();
         let medium = Self {
             uuid: superblock.uuid,
             zone_size: superblock.geometry.zone_size,
             open: ArcSwapOption::empty(),
+            cluster_version: AtomicI64::new(settings.cluster_version),
+            settings: ArcSwap::from_pointee(settings),
             state: Mutex::new(State {
                 disk,
                 options,
@@ -119,7 +149,9 @@ impl Medium {
                 running: None,
             }),
         };
-        medium.serve(&mut medium.lock())?;
+        if !locked {
+            medium.serve(&mut medium.lock_state(), None)?;
+        }
         Ok(medium)
     }
 
@@ -149,22 +181,74 @@ impl Medium {
         self.open.load().is_some()
     }
 
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// The cluster version in force.
+    #[must_use]
+    pub fn cluster_version(&self) -> i64 {
+        self.cluster_version.load(Ordering::Acquire)
+    }
+
+    /// Changes the settings: durably first, then in force. Waits for the disk.
+    pub fn change<R>(
+        &self,
+        edit: impl FnOnce(&mut Settings) -> Result<(), R>,
+    ) -> Result<(), Unchanged<R>> {
+        self.change_with(&self.lock_state(), edit)
+    }
+
+    pub(super) fn change_with<R>(
+        &self,
+        state: &State,
+        edit: impl FnOnce(&mut Settings) -> Result<(), R>,
+    ) -> Result<(), Unchanged<R>> {
+        let mut settings = Settings::clone(&self.settings.load());
+        edit(&mut settings).map_err(Unchanged::Refused)?;
+        let bytes = settings.encode()?;
+        match self.store() {
+            Some(store) => store.write_settings(&bytes)?,
+            None => kinetic_store::write_settings(&*state.disk, &bytes)?,
+        }
+        self.put_in_force(settings);
+        Ok(())
+    }
+
     /// Gets everything done and synced that was submitted, then lets the store go. `false` when
     /// the disk did not manage that. Waits for the disk.
     #[must_use]
     pub fn stop(&self) -> bool {
-        self.close(&mut self.lock())
+        self.close(&mut self.lock_state())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn put_in_force(&self, settings: Settings) {
+        let version = settings.cluster_version;
+        self.settings.store(Arc::new(settings));
+        self.cluster_version.store(version, Ordering::Release);
+    }
+
     /// Opens the store for all to use.
-    fn serve(&self, state: &mut State) -> Result<(), MediumError> {
+    pub(super) fn serve(&self, state: &mut State, pin: Option<&PinKey>) -> Result<(), MediumError> {
         let disk = Arc::clone(&state.disk);
-        let store = Store::open(disk, state.options.clone(), entropy::random()?, None)?;
+        let store = Store::open(disk, state.options.clone(), entropy::random()?, pin)?;
+        // Opening may have finished an erase, of which the settings are a part.
+        let settings = Settings::decode(&kinetic_store::read_settings(&*state.disk)?)?;
         let threads = store.start_threads().map_err(MediumError::Threads)?;
+        if settings.locked {
+            let mut unlocked = settings;
+            unlocked.locked = false;
+            store.write_settings(&unlocked.encode()?)?;
+            self.put_in_force(unlocked);
+        } else {
+            self.put_in_force(settings);
+        }
         let (in_use, unused) = bounded(1);
         state.epochs += 1;
         state.running = Some(Running { threads, unused });
@@ -177,14 +261,14 @@ impl Medium {
     }
 
     /// Takes the store from all, then stops it. `false` when its last writes may be lost.
-    fn close(&self, state: &mut State) -> bool {
+    pub(super) fn close(&self, state: &mut State) -> bool {
         drop(self.open.swap(None));
         let Some(Running { threads, unused }) = state.running.take() else {
             return true;
         };
         // Nobody ever sends: it ends with the last user.
         let left = unused.recv_timeout(Duration::from_secs(LAST_USE_SECONDS));
-        if left == Err(crossbeam::channel::RecvTimeoutError::Timeout) {
+        if left == Err(RecvTimeoutError::Timeout) {
             tracing::error!("the store was stopped while it was in use");
         }
         threads.stop()
@@ -198,7 +282,7 @@ mod tests {
 
     use super::*;
 
-    fn medium() -> Medium {
+    fn disk() -> Arc<dyn Disk> {
         let disk = MemoryDisk::new(256 << 20);
         let options = FormatOptions {
             uuid: [1; 16],
@@ -206,24 +290,28 @@ mod tests {
             zone_size: None,
         };
         kinetic_store::format(&disk, &options).unwrap();
-        Medium::open(Arc::new(disk), Options::default()).unwrap()
+        Arc::new(disk)
+    }
+
+    fn on(disk: &Arc<dyn Disk>) -> Medium {
+        Medium::open(Arc::clone(disk), Options::default()).unwrap()
     }
 
     #[test]
     fn a_store_that_is_stopped_is_nobodys_any_more() {
-        let medium = medium();
+        let medium = on(&disk());
         let epoch = medium.store().unwrap().epoch();
         assert!(medium.store().unwrap().get(b"key", Effort::Disk).is_err());
         assert!(medium.stop());
         assert!(medium.store().is_none() && !medium.is_open());
         assert!(medium.stop());
-        medium.serve(&mut medium.lock()).unwrap();
+        medium.serve(&mut medium.lock_state(), None).unwrap();
         assert!(medium.store().unwrap().epoch() > epoch);
     }
 
     #[test]
     fn stopping_waits_for_whoever_uses_the_store() {
-        let medium = medium();
+        let medium = on(&disk());
         let used = medium.store().unwrap();
         std::thread::scope(|scope| {
             let stopping = scope.spawn(|| medium.stop());
@@ -235,5 +323,46 @@ mod tests {
             drop(used);
             assert!(stopping.join().unwrap());
         });
+    }
+
+    #[test]
+    fn settings_are_kept_and_what_is_refused_or_too_large_changes_nothing() {
+        let disk = disk();
+        let medium = on(&disk);
+        let set = |version| {
+            move |settings: &mut Settings| {
+                settings.cluster_version = version;
+                Ok::<(), &str>(())
+            }
+        };
+        medium.change(set(7)).unwrap();
+        assert_eq!(medium.cluster_version(), 7);
+        let refused = medium.change(|settings| {
+            settings.cluster_version = 8;
+            Err("no")
+        });
+        assert!(matches!(refused, Err(Unchanged::Refused("no"))));
+        let refused = medium.change(|settings| {
+            settings.tls = Some(crate::device::settings::TlsPair {
+                certificate: crate::device::opaque::Opaque(vec![0; 4 << 20]),
+                key: crate::device::opaque::Opaque::default(),
+            });
+            Ok::<(), &str>(())
+        });
+        let Err(Unchanged::Write(error)) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(matches!(error, SettingsError::TooLarge { .. }), "{error}");
+        assert_eq!(
+            (medium.cluster_version(), &medium.settings().tls),
+            (7, &None)
+        );
+        drop(medium);
+        let medium = on(&disk);
+        assert_eq!(medium.cluster_version(), 7);
+        assert!(medium.stop());
+        medium.change(set(9)).unwrap();
+        drop(medium);
+        assert_eq!(on(&disk).cluster_version(), 9);
     }
 }

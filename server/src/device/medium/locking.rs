@@ -1,0 +1,193 @@
+//! Lock, unlock, erase, and the PINs that these take.
+//!
+//! Guarantees: while the drive is locked no key, no entry and no value is in memory; a lock PIN
+//! wraps the key of the data, so that nobody opens the drive without it; nothing is changed before
+//! the PIN is right; what is answered as done survives a loss of power. An absent PIN is an empty
+//! one, and setting an empty one clears it.
+//! Not here: who may try how often (`auth::penalties`).
+
+use kinetic_store::open::slots;
+use kinetic_store::seal::wrap::{self, Owner};
+use kinetic_store::{
+    EraseOptions, FormatError, Kdf, PinKey, ProtectError, Protection, SettingsError, SlotsError,
+};
+
+use super::owner::{Medium, MediumError, State, Unchanged};
+use crate::device::pin::{PinHash, SALT_SIZE, derive};
+use crate::device::settings::BadSettings;
+use crate::entropy::{self, NoRandomness};
+
+/// Why a drive is locked, unlocked or erased no more and no less than before, unless it says so.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// It is another PIN.
+    #[error("the PIN is wrong")]
+    WrongPin,
+    /// That takes an unlocked drive.
+    #[error("the drive is locked")]
+    Locked,
+    /// The superblocks cannot be read.
+    #[error(transparent)]
+    Slots(#[from] SlotsError),
+    /// The drive cannot be opened.
+    #[error(transparent)]
+    Open(#[from] MediumError),
+    /// The settings cannot be written.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The settings cannot be put into words.
+    #[error(transparent)]
+    Encode(#[from] BadSettings),
+    /// The key of the data cannot be wrapped anew.
+    #[error(transparent)]
+    Protect(#[from] ProtectError),
+    /// There are no random bytes.
+    #[error(transparent)]
+    Entropy(#[from] NoRandomness),
+    /// The disk did not take the last writes.
+    #[error("the drive is locked, but its last writes may not be on the disk: see the log")]
+    NotFlushed,
+    /// The disk failed half-way.
+    #[error(
+        "erasing failed half-way ({0}): the drive stays locked; erase it again, or unlock it, \
+         which finishes the erase where it was begun"
+    )]
+    Erase(FormatError),
+}
+
+impl From<Unchanged<LockError>> for LockError {
+    fn from(unchanged: Unchanged<LockError>) -> Self {
+        match unchanged {
+            Unchanged::Refused(error) => error,
+            Unchanged::Encode(error) => error.into(),
+            Unchanged::Write(error) => error.into(),
+        }
+    }
+}
+
+impl Medium {
+    /// Takes the store from all and forgets its key. Locking a locked drive checks the PIN only.
+    pub fn lock(&self, pin: &[u8]) -> Result<(), LockError> {
+        let mut state = self.lock_state();
+        let key = self.lock_pin_key(&state, pin)?;
+        if !self.is_open() {
+            return Ok(());
+        }
+        if key.is_none() {
+            // Without a PIN to wrap the key the lock is only as good as its note.
+            self.change_with(&state, |settings| {
+                settings.locked = true;
+                Ok::<(), LockError>(())
+            })?;
+        }
+        if self.close(&mut state) {
+            Ok(())
+        } else {
+            Err(LockError::NotFlushed)
+        }
+    }
+
+    /// Opens the store again. Unlocking an unlocked drive checks the PIN only.
+    pub fn unlock(&self, pin: &[u8]) -> Result<(), LockError> {
+        let mut state = self.lock_state();
+        let key = self.lock_pin_key(&state, pin)?;
+        if !self.is_open() {
+            self.serve(&mut state, key.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// Makes a new drive of it: no data, no PINs, no identities but the factory's. Its certificate
+    /// stays. All that was there can be read no more once this has begun.
+    pub fn erase(&self, pin: &[u8]) -> Result<(), LockError> {
+        let mut state = self.lock_state();
+        let settings = self.settings();
+        if !settings.erase_pin.as_ref().is_none_or(|set| set.is_of(pin)) {
+            return Err(LockError::WrongPin);
+        }
+        let entropy = entropy::random()?;
+        if !self.close(&mut state) {
+            tracing::warn!("the last writes before an erase were not synced");
+        }
+        kinetic_store::erase(&*state.disk, &EraseOptions { entropy }).map_err(LockError::Erase)?;
+        let erased = settings.erased();
+        let written = kinetic_store::write_settings(&*state.disk, &erased.encode()?);
+        if let Err(error) = written {
+            tracing::warn!(%error, "the certificate is lost with the erase");
+        }
+        self.serve(&mut state, None)?;
+        Ok(())
+    }
+
+    /// Replaces the erase PIN; an empty new one clears it. Where none is set, `old` may be any.
+    pub fn set_erase_pin(&self, change: &NewPin<'_>) -> Result<(), LockError> {
+        let hash = match change.new {
+            [] => None,
+            new => Some(PinHash::of(new, change.rounds)?),
+        };
+        self.change(|settings| {
+            let set = settings.erase_pin.as_ref();
+            if !set.is_none_or(|set| set.is_of(change.old)) {
+                return Err(LockError::WrongPin);
+            }
+            settings.erase_pin = hash;
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Replaces the lock PIN, likewise. It does not lock the drive; the next start does.
+    pub fn set_lock_pin(&self, change: &NewPin<'_>) -> Result<(), LockError> {
+        let state = self.lock_state();
+        self.lock_pin_key(&state, change.old)?;
+        let protection = match change.new {
+            [] => Protection::Open,
+            new => {
+                let salt = entropy::random::<SALT_SIZE>()?;
+                let rounds = change.rounds;
+                let key = PinKey::new(derive(new, &salt, rounds));
+                Protection::Pin(key, Kdf { salt, rounds })
+            }
+        };
+        let store = self.store().ok_or(LockError::Locked)?;
+        store.protect(protection)?;
+        Ok(())
+    }
+
+    /// Whether an erase takes a PIN.
+    #[must_use]
+    pub fn has_erase_pin(&self) -> bool {
+        self.settings().erase_pin.is_some()
+    }
+
+    /// The key that a lock PIN comes to, if it is the right one; none where no PIN is set.
+    fn lock_pin_key(&self, state: &State, pin: &[u8]) -> Result<Option<PinKey>, LockError> {
+        let Some(kdf) = kinetic_store::kdf_of(&*state.disk)? else {
+            return Ok(None);
+        };
+        let key = PinKey::new(derive(pin, &kdf.salt, kdf.rounds));
+        let superblock = slots::choose(&*state.disk)?;
+        let owner = Owner {
+            uuid: superblock.uuid,
+            seal: superblock.seal,
+        };
+        match wrap::unwrap(&superblock.wrapped, Some(&key), &owner) {
+            Ok(_data_key) => Ok(Some(key)),
+            Err(_wrong) => Err(LockError::WrongPin),
+        }
+    }
+}
+
+/// A PIN, and the one that it replaces.
+#[derive(Clone, Copy)]
+pub struct NewPin<'a> {
+    /// What is set now.
+    pub old: &'a [u8],
+    /// What is to be set; empty clears it.
+    pub new: &'a [u8],
+    /// Rounds of PBKDF2 for it.
+    pub rounds: u32,
+}
+
+#[cfg(test)]
+mod tests;

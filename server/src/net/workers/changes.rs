@@ -1,0 +1,160 @@
+//! The one thread that changes the drive: identities, PINs, lock, erase, cluster version, firmware.
+//!
+//! Guarantees: changes are done one after the other; who has said a wrong PIN waits for the next
+//! try, longer each time, and nobody else waits with them; what waits is bounded, of all sources
+//! and of each, and what finds no room is told so. The thread ends when the last way to it is
+//! dropped.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use kinetic_proto::StatusCode;
+
+use crate::auth::Penalties;
+use crate::auth::penalties::Source;
+use crate::limits::{CHANGE_QUEUE, DELAYED_PINS, DELAYED_PINS_PER_SOURCE};
+use crate::net::buffers::inbox::{Done, Inbox};
+use crate::net::clock::Clock;
+use crate::ops::{Answer, Change, Verdict};
+use crate::session::Drive;
+
+/// A change that somebody waits for.
+#[derive(Debug)]
+pub(crate) struct ChangeJob {
+    /// What to change.
+    pub(crate) change: Change,
+    /// From where it came.
+    pub(crate) source: Source,
+    /// Handed back with the answer.
+    pub(crate) token: u64,
+    /// Whom to tell.
+    pub(crate) inbox: Arc<Inbox>,
+}
+
+impl ChangeJob {
+    fn tell(self, answer: Answer) {
+        self.inbox.put(Done::Change(self.token, Box::new(answer)));
+    }
+}
+
+/// The way to the thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Changes {
+    jobs: Sender<Box<ChangeJob>>,
+}
+
+impl Changes {
+    /// Starts it.
+    pub(crate) fn start(drive: &Arc<Drive>, clock: Clock) -> io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, queue) = bounded(CHANGE_QUEUE);
+        let mut desk = Desk {
+            drive: Arc::clone(drive),
+            clock,
+            penalties: Penalties::default(),
+            delayed: Delayed::default(),
+        };
+        let thread = std::thread::Builder::new().name("kinetic-change".to_owned());
+        let handle = thread.spawn(move || desk.work(&queue))?;
+        Ok((Self { jobs }, handle))
+    }
+
+    /// Queues a change, or gives it back when the queue is full.
+    pub(crate) fn submit(&self, job: Box<ChangeJob>) -> Result<(), Box<ChangeJob>> {
+        self.jobs.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
+        })
+    }
+}
+
+struct Desk {
+    drive: Arc<Drive>,
+    clock: Clock,
+    penalties: Penalties,
+    delayed: Delayed,
+}
+
+impl Desk {
+    fn work(&mut self, queue: &Receiver<Box<ChangeJob>>) {
+        loop {
+            let job = match self.delayed.first_us() {
+                None => queue
+                    .recv()
+                    .map_err(|_closed| RecvTimeoutError::Disconnected),
+                Some(due_us) => {
+                    let wait_us = due_us.saturating_sub(self.clock.now_us());
+                    queue.recv_timeout(Duration::from_micros(wait_us))
+                }
+            };
+            match job {
+                Ok(job) => self.take(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Nobody is left to hear of what still waits.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while let Some(job) = self.delayed.pop(self.clock.now_us()) {
+                self.take(job);
+            }
+        }
+    }
+
+    /// Does it, unless its source has to wait.
+    fn take(&mut self, job: Box<ChangeJob>) {
+        let (now_us, source) = (self.clock.now_us(), job.source);
+        let due_us = self.penalties.due_us(source, now_us);
+        if job.change.tries_a_pin() && due_us > now_us {
+            if let Err(job) = self.delayed.add(due_us, job) {
+                let text = "too many tries of PINs are waiting for their time; try later";
+                job.tell(Answer::of(StatusCode::SERVICE_BUSY.with_text(text)));
+            }
+            return;
+        }
+        let Drive {
+            device, identities, ..
+        } = &*self.drive;
+        let (answer, verdict) = job.change.run(device, identities);
+        match verdict {
+            Verdict::None => {}
+            Verdict::Right => self.penalties.right(source),
+            Verdict::Wrong => {
+                tracing::warn!(%source, "a PIN was wrong");
+                self.penalties.wrong(source, self.clock.now_us());
+            }
+        }
+        job.tell(answer);
+    }
+}
+
+/// Tries of PINs that wait for their time, earliest first.
+#[derive(Default)]
+struct Delayed {
+    jobs: BTreeMap<(u64, u64), Box<ChangeJob>>,
+    added: u64,
+}
+
+impl Delayed {
+    /// When the first one is due.
+    fn first_us(&self) -> Option<u64> {
+        self.jobs.keys().next().map(|(due_us, _)| *due_us)
+    }
+
+    /// Keeps one until then, or gives it back.
+    fn add(&mut self, due_us: u64, job: Box<ChangeJob>) -> Result<(), Box<ChangeJob>> {
+        let same = self.jobs.values().filter(|one| one.source == job.source);
+        if self.jobs.len() >= DELAYED_PINS || same.count() >= DELAYED_PINS_PER_SOURCE {
+            return Err(job);
+        }
+        self.added += 1;
+        self.jobs.insert((due_us, self.added), job);
+        Ok(())
+    }
+
+    /// The first one, if it is due.
+    fn pop(&mut self, now_us: u64) -> Option<Box<ChangeJob>> {
+        let first = self.jobs.first_entry()?;
+        (first.key().0 <= now_us).then(|| first.remove())
+    }
+}
