@@ -157,6 +157,13 @@ pub enum Exposed {
          there; or accept it with --insecure-factory"
     )]
     NoErasePin(SocketAddr),
+    /// An erase would leave it to anybody who reaches the port.
+    #[error(
+        "{0} can be reached from other machines, and after an erase identity 1 would have the key \
+         that everybody knows again: give the key that it shall have then with --factory-key, or \
+         accept it with --insecure-factory"
+    )]
+    AfterErase(SocketAddr),
 }
 
 /// Settings of a running server.
@@ -245,6 +252,9 @@ impl Config {
         match with_known_key(settings, &self.factory_key).first() {
             Some(&identity) => Err(Exposed::FactoryKey { address, identity }),
             None if settings.erase_pin.is_none() => Err(Exposed::NoErasePin(address)),
+            None if self.factory_key == crate::auth::FACTORY_KEY => {
+                Err(Exposed::AfterErase(address))
+            }
             None => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! How long a source must wait before it may try a PIN again.
 //!
-//! Guarantees: the wait doubles with each wrong PIN of a source, up to a bound, and ends with the
-//! right one; how many sources are remembered is bounded, and those whose wait ended longest ago
+//! Guarantees: the wait doubles with each wrong try of a source at a PIN, up to a bound, and ends
+//! with the right one, but knowing one PIN helps nobody who guesses the other; how many sources are remembered is bounded, and those whose wait ended longest ago
 //! are forgotten first. An IPv6 source is its /64, for whoever has one address there has all.
 //! Not here: waiting (`net`), and comparing PINs (`device`).
 
@@ -41,10 +41,22 @@ impl std::fmt::Display for Source {
     }
 }
 
+/// Which PIN somebody tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Secret {
+    /// That for locking and unlocking.
+    LockPin,
+    /// That for erasing.
+    ErasePin,
+}
+
+/// Who tries what.
+pub type Guess = (Source, Secret);
+
 /// Wrong PINs by source.
 #[derive(Debug, Default)]
 pub struct Penalties {
-    sources: BTreeMap<Source, Penalty>,
+    guesses: BTreeMap<Guess, Penalty>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,31 +66,31 @@ struct Penalty {
 }
 
 impl Penalties {
-    /// When this source may try, in microseconds of the caller's clock: now or later.
+    /// When this source may try this PIN, in microseconds of the caller's clock: now or later.
     #[must_use]
-    pub fn due_us(&self, source: Source, now_us: u64) -> u64 {
-        let until = self.sources.get(&source).map_or(0, |one| one.until_us);
+    pub fn due_us(&self, guess: Guess, now_us: u64) -> u64 {
+        let until = self.guesses.get(&guess).map_or(0, |one| one.until_us);
         until.max(now_us)
     }
 
     /// It was the right PIN.
-    pub fn right(&mut self, source: Source) {
-        self.sources.remove(&source);
+    pub fn right(&mut self, guess: Guess) {
+        self.guesses.remove(&guess);
     }
 
     /// It was a wrong PIN.
-    pub fn wrong(&mut self, source: Source, now_us: u64) {
+    pub fn wrong(&mut self, guess: Guess, now_us: u64) {
         let memory_us = PIN_MEMORY_SECONDS * 1_000_000;
-        self.sources
+        self.guesses
             .retain(|_, one| one.until_us.saturating_add(memory_us) > now_us);
-        let wrong = self.sources.get(&source).map_or(0, |one| one.wrong);
+        let wrong = self.guesses.get(&guess).map_or(0, |one| one.wrong);
         let wrong = wrong.saturating_add(1);
         let until_us = now_us.saturating_add(delay_ms(wrong) * 1000);
-        self.sources.insert(source, Penalty { wrong, until_us });
-        if self.sources.len() > PIN_SOURCES {
-            let first = self.sources.iter().min_by_key(|(_, one)| one.until_us);
-            if let Some(first) = first.map(|(source, _)| *source) {
-                self.sources.remove(&first);
+        self.guesses.insert(guess, Penalty { wrong, until_us });
+        if self.guesses.len() > PIN_SOURCES {
+            let first = self.guesses.iter().min_by_key(|(_, one)| one.until_us);
+            if let Some(first) = first.map(|(guess, _)| *guess) {
+                self.guesses.remove(&first);
             }
         }
     }
@@ -98,9 +110,13 @@ mod tests {
         Source::of(text.parse().unwrap())
     }
 
+    fn guess(text: &str) -> Guess {
+        (source(text), Secret::ErasePin)
+    }
+
     #[test]
     fn the_wait_doubles_up_to_a_bound_and_ends_with_the_right_pin() {
-        let (mut penalties, one) = (Penalties::default(), source("10.0.0.1"));
+        let (mut penalties, one) = (Penalties::default(), guess("10.0.0.1"));
         let mut waits = Vec::new();
         let mut now_us = 5;
         assert_eq!(penalties.due_us(one, now_us), now_us);
@@ -111,12 +127,21 @@ mod tests {
             now_us = due_us;
         }
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 16_000, 16_000]);
-        assert_eq!(penalties.due_us(source("10.0.0.2"), now_us), now_us);
+        assert_eq!(penalties.due_us(guess("10.0.0.2"), now_us), now_us);
         penalties.wrong(one, now_us);
         penalties.right(one);
         assert_eq!(penalties.due_us(one, now_us), now_us);
         penalties.wrong(one, now_us);
         assert_eq!(penalties.due_us(one, now_us), now_us + 500_000);
+    }
+
+    #[test]
+    fn the_right_pin_of_one_kind_ends_no_wait_for_the_other() {
+        let (mut penalties, source) = (Penalties::default(), source("10.0.0.1"));
+        penalties.wrong((source, Secret::ErasePin), 0);
+        penalties.right((source, Secret::LockPin));
+        assert_eq!(penalties.due_us((source, Secret::LockPin), 1), 1);
+        assert_eq!(penalties.due_us((source, Secret::ErasePin), 1), 500_000);
     }
 
     #[test]
@@ -131,12 +156,12 @@ mod tests {
         let mut penalties = Penalties::default();
         for number in 0..=u32::try_from(PIN_SOURCES).unwrap() {
             let source = Source::of(Ipv4Addr::from_bits(number).into());
-            penalties.wrong(source, u64::from(number));
+            penalties.wrong((source, Secret::LockPin), u64::from(number));
         }
-        assert_eq!(penalties.sources.len(), PIN_SOURCES);
-        assert_eq!(penalties.due_us(source("0.0.0.0"), 0), 0);
+        assert_eq!(penalties.guesses.len(), PIN_SOURCES);
+        assert_eq!(penalties.due_us((source("0.0.0.0"), Secret::LockPin), 0), 0);
         let later = (PIN_MEMORY_SECONDS + 60) * 1_000_000;
-        penalties.wrong(source("10.0.0.1"), later);
-        assert_eq!(penalties.sources.len(), 1);
+        penalties.wrong(guess("10.0.0.1"), later);
+        assert_eq!(penalties.guesses.len(), 1);
     }
 }

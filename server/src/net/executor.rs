@@ -174,8 +174,10 @@ impl Executor {
                 let value_bytes = frame.value.length() as u64;
                 let token = self.pending.insert(Waiting::of(route, value_bytes));
                 let (source, inbox) = (self.source, Arc::clone(&self.inbox));
+                let granted = self.session.generation();
                 let job = ChangeJob {
                     change,
+                    granted,
                     source,
                     token,
                     inbox,

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::server::{Server, StartError};
 use crate::config::{Config, Exposed};
-use crate::device::NewPin;
+use crate::device::{NewPin, Settings};
 use crate::ram_drive::{body, command, entry, frame, medium};
 
 /// Longer than any test may wait for one answer.
@@ -335,6 +335,14 @@ async fn other_machines_are_served_only_with_a_key_of_ones_own_and_an_erase_pin(
         rounds: 1,
     };
     medium.set_erase_pin(&pin).unwrap();
+    let mut listed = Settings::clone(&medium.settings());
+    listed.identities = Some(vec![crate::auth::factory_record(b"own")]);
+    let erasable = Config {
+        factory_key: crate::auth::FACTORY_KEY.to_vec(),
+        ..own_key.clone()
+    };
+    let refused = erasable.refuse_exposure(&listed).unwrap_err();
+    assert!(matches!(refused, Exposed::AfterErase(_)), "{refused:?}");
     let server = Server::start(medium, own_key).await.unwrap();
     server.stop().await;
 }

@@ -13,7 +13,8 @@ use kinetic_proto::schema::command::pin_operation::PinOpType;
 use super::answer::Answer;
 use super::entry::within;
 use super::invalid::Invalid;
-use crate::device::{Device, LockError};
+use crate::auth::penalties::Secret;
+use crate::device::{Device, LockError, Settings};
 
 /// A PINOP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,24 @@ impl PinOperation {
     }
 }
 
-/// Does it. Waits for the disk.
-pub fn run(request: &PinOperation, device: &Device) -> Result<Answer, LockError> {
+impl PinOperation {
+    /// Which PIN it says, that may be wrong.
+    #[must_use]
+    pub fn tries(&self) -> Secret {
+        match self.kind {
+            Kind::Lock | Kind::Unlock => Secret::LockPin,
+            Kind::Erase => Secret::ErasePin,
+        }
+    }
+}
+
+/// Does it. Waits for the disk. What is true of an erased drive is put in force by `follow` before
+/// anybody can use it.
+pub fn run(
+    request: &PinOperation,
+    device: &Device,
+    follow: &dyn Fn(&Settings),
+) -> Result<Answer, LockError> {
     let (medium, pin) = (&device.medium, &request.pin.0);
     let done = match request.kind {
         Kind::Lock => {
@@ -66,7 +83,7 @@ pub fn run(request: &PinOperation, device: &Device) -> Result<Answer, LockError>
             "unlocked"
         }
         Kind::Erase => {
-            medium.erase(pin)?;
+            medium.erase(pin, follow)?;
             "erased"
         }
     };

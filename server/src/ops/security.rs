@@ -16,6 +16,7 @@ use super::answer::Answer;
 use super::entry::within;
 use super::invalid::Invalid;
 use super::status::unchanged;
+use crate::auth::penalties::Secret;
 use crate::auth::{Grant, factory_record, grant};
 use crate::device::settings::{IdentityRecord, Settings};
 use crate::device::{Device, LockError, NewPin};
@@ -104,10 +105,14 @@ impl Security {
         })
     }
 
-    /// Whether it says a PIN that may be wrong.
+    /// Which PIN it says, that may be wrong.
     #[must_use]
-    pub fn tries_a_pin(&self) -> bool {
-        matches!(self, Self::ErasePin(_) | Self::LockPin(_))
+    pub fn tries(&self) -> Option<Secret> {
+        match self {
+            Self::ErasePin(_) => Some(Secret::ErasePin),
+            Self::LockPin(_) => Some(Secret::LockPin),
+            Self::Nothing | Self::Acl(..) => None,
+        }
     }
 }
 

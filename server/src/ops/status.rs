@@ -80,6 +80,7 @@ pub fn of_lock(error: &LockError) -> Status {
         | LockError::Protect(_)
         | LockError::Entropy(_)
         | LockError::NotFlushed
+        | LockError::NotNoted
         | LockError::Erase(_) => StatusCode::INTERNAL_ERROR,
     };
     code.with_text(error.to_string())

@@ -71,7 +71,10 @@ impl Bed {
             },
             Work::Write(write) => self.commit(write),
             Work::Batch(control) => panic!("{control:?} is for a connection"),
-            Work::Change(change) => change.run(&self.device, &self.identities).0,
+            Work::Change(change) => {
+                let granted = self.identities.generation();
+                change.run(&self.device, &self.identities, granted).0
+            }
         }
     }
 

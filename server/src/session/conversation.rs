@@ -106,6 +106,12 @@ impl Session {
         self.connection_id
     }
 
+    /// The list of identities by which the last request was granted.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.caller.as_ref().map_or(0, |caller| caller.generation)
+    }
+
     /// Judges one frame that came at `now_us`.
     pub fn receive(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Step {
         match self.check(drive, frame, now_us) {

@@ -6,6 +6,8 @@
 //! one, and setting an empty one clears it.
 //! Not here: who may try how often (`auth::penalties`).
 
+use std::sync::Arc;
+
 use kinetic_store::open::slots;
 use kinetic_store::seal::wrap::{self, Owner};
 use kinetic_store::{
@@ -14,7 +16,7 @@ use kinetic_store::{
 
 use super::owner::{Medium, MediumError, State, Unchanged};
 use crate::device::pin::{PinHash, SALT_SIZE, derive};
-use crate::device::settings::BadSettings;
+use crate::device::settings::{BadSettings, Settings};
 use crate::entropy::{self, NoRandomness};
 
 /// Why a drive is locked, unlocked or erased no more and no less than before, unless it says so.
@@ -47,6 +49,9 @@ pub enum LockError {
     /// The disk did not take the last writes.
     #[error("the drive is locked, but its last writes may not be on the disk: see the log")]
     NotFlushed,
+    /// The disk did not take the note that the drive is locked.
+    #[error("the drive is locked, but the disk cannot be written, so a restart unlocks it")]
+    NotNoted,
     /// The disk failed half-way.
     #[error(
         "erasing failed half-way ({0}): the drive stays locked; erase it again, or unlock it, \
@@ -73,14 +78,19 @@ impl Medium {
         if !self.is_open() {
             return Ok(());
         }
+        let mut noted = Ok(());
         if key.is_none() {
-            // Without a PIN to wrap the key the lock is only as good as its note.
-            self.change_with(&state, |settings| {
+            // Without a PIN to wrap the key the lock is only as good as its note. Where that
+            // cannot be written the drive is locked all the same, until it is started again.
+            noted = self.change_with(&state, |settings| {
                 settings.locked = true;
                 Ok::<(), LockError>(())
-            })?;
+            });
         }
-        if self.close(&mut state) {
+        let flushed = self.close(&mut state);
+        if noted.is_err() {
+            Err(LockError::NotNoted)
+        } else if flushed {
             Ok(())
         } else {
             Err(LockError::NotFlushed)
@@ -99,7 +109,8 @@ impl Medium {
 
     /// Makes a new drive of it: no data, no PINs, no identities but the factory's. Its certificate
     /// stays. All that was there can be read no more once this has begun.
-    pub fn erase(&self, pin: &[u8]) -> Result<(), LockError> {
+    /// `follow` hears of the settings before anybody can use the new drive.
+    pub fn erase(&self, pin: &[u8], follow: &dyn Fn(&Settings)) -> Result<(), LockError> {
         let mut state = self.lock_state();
         let settings = self.settings();
         if !settings.erase_pin.as_ref().is_none_or(|set| set.is_of(pin)) {
@@ -115,6 +126,7 @@ impl Medium {
         if let Err(error) = written {
             tracing::warn!(%error, "the certificate is lost with the erase");
         }
+        follow(&erased);
         self.serve(&mut state, None)?;
         Ok(())
     }
@@ -158,6 +170,13 @@ impl Medium {
     #[must_use]
     pub fn has_erase_pin(&self) -> bool {
         self.settings().erase_pin.is_some()
+    }
+
+    /// Whether locking and unlocking take a PIN. Reads the disk.
+    #[must_use]
+    pub fn has_lock_pin(&self) -> bool {
+        let disk = Arc::clone(&self.lock_state().disk);
+        matches!(kinetic_store::kdf_of(&*disk), Ok(Some(_)))
     }
 
     /// The key that a lock PIN comes to, if it is the right one; none where no PIN is set.

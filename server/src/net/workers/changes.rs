@@ -27,6 +27,8 @@ use crate::session::Drive;
 pub(crate) struct ChangeJob {
     /// What to change.
     pub(crate) change: Change,
+    /// The list of identities by which it was granted.
+    pub(crate) granted: u64,
     /// From where it came.
     pub(crate) source: Source,
     /// Handed back with the answer.
@@ -104,8 +106,9 @@ impl Desk {
     /// Does it, unless its source has to wait.
     fn take(&mut self, job: Box<ChangeJob>) {
         let (now_us, source) = (self.clock.now_us(), job.source);
-        let due_us = self.penalties.due_us(source, now_us);
-        if job.change.tries_a_pin() && due_us > now_us {
+        let guess = job.change.tries().map(|secret| (source, secret));
+        let due_us = guess.map_or(0, |guess| self.penalties.due_us(guess, now_us));
+        if due_us > now_us {
             if let Err(job) = self.delayed.add(due_us, job) {
                 let text = "too many tries of PINs are waiting for their time; try later";
                 job.tell(Answer::of(StatusCode::SERVICE_BUSY.with_text(text)));
@@ -115,13 +118,13 @@ impl Desk {
         let Drive {
             device, identities, ..
         } = &*self.drive;
-        let (answer, verdict) = job.change.run(device, identities);
-        match verdict {
-            Verdict::None => {}
-            Verdict::Right => self.penalties.right(source),
-            Verdict::Wrong => {
+        let (answer, verdict) = job.change.run(device, identities, job.granted);
+        match (verdict, guess) {
+            (Verdict::None, _) | (_, None) => {}
+            (Verdict::Right, Some(guess)) => self.penalties.right(guess),
+            (Verdict::Wrong, Some(guess)) => {
                 tracing::warn!(%source, "a PIN was wrong");
-                self.penalties.wrong(source, self.clock.now_us());
+                self.penalties.wrong(guess, self.clock.now_us());
             }
         }
         job.tell(answer);

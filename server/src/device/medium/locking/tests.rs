@@ -147,10 +147,10 @@ fn an_erase_leaves_the_certificate_and_nothing_else() {
         .unwrap();
     let uuid = medium.uuid();
     for wrong in [&b""[..], b"lock", b"erase "] {
-        assert!(is_wrong(medium.erase(wrong)));
+        assert!(is_wrong(medium.erase(wrong, &|_| ())));
     }
     assert!(holds(&medium, b"key"));
-    medium.erase(b"erase").unwrap();
+    medium.erase(b"erase", &|_| ()).unwrap();
     for _start in 0..2 {
         let medium = on_after(&disk, &medium);
         assert!(medium.is_open() && !holds(&medium, b"key"));
@@ -174,7 +174,7 @@ fn a_locked_drive_is_erased_and_serves_again() {
     put(&medium, b"key");
     medium.set_lock_pin(&pin(b"", b"lock")).unwrap();
     medium.lock(b"lock").unwrap();
-    medium.erase(b"").unwrap();
+    medium.erase(b"", &|_| ()).unwrap();
     assert!(medium.is_open() && !holds(&medium, b"key"));
     medium.lock(b"any").unwrap();
     medium.unlock(b"any other").unwrap();
@@ -188,7 +188,7 @@ fn an_erase_pin_is_replaced_and_cleared_by_whoever_knows_it() {
     medium.set_erase_pin(&pin(b"", b"one")).unwrap();
     assert!(is_wrong(medium.set_erase_pin(&pin(b"", b"two"))));
     medium.set_erase_pin(&pin(b"one", b"two")).unwrap();
-    assert!(is_wrong(medium.erase(b"one")) && medium.has_erase_pin());
+    assert!(is_wrong(medium.erase(b"one", &|_| ())) && medium.has_erase_pin());
     medium.set_erase_pin(&pin(b"two", b"")).unwrap();
-    medium.erase(b"any").unwrap();
+    medium.erase(b"any", &|_| ()).unwrap();
 }
