@@ -2,4 +2,5 @@
 
 mod captures;
 mod fleets;
+mod locks;
 mod trust;
