@@ -222,11 +222,12 @@ async fn tls_door(
             Arc::new(ended.map_err(|error| StartError::Thread(io::Error::other(error)))??)
         }
     };
+    let acceptor = tls::acceptor(&certificate)?;
     let fingerprint = certificate.fingerprint();
     tracing::info!(tls = %at, %fingerprint, "serving TLS");
     let note = format!("listening on {at} for TLS, certificate SHA-256 {fingerprint}");
     drive.device.messages.note(&note);
-    Ok(tls::acceptor(&certificate)?)
+    Ok(acceptor)
 }
 
 /// The certificate that the drive keeps; a new one, kept from now on, if there is none.
