@@ -19,7 +19,10 @@ MODULES = ('test_client', 'test_batch', 'test_cmd', 'test_adminclient')
 # What is not run, by channel, and why.
 EXCLUDED = {
     'plain': {},
-    'tls': {},
+    'tls': {
+        'test_adminclient.AdminClientTestCase.test_setSecurity':
+            'sets the list, then reads with a second client that it never connects',
+    },
 }
 
 

@@ -1,8 +1,9 @@
 //! How long a source must wait before it may try a PIN again.
 //!
 //! Guarantees: the wait doubles with each wrong try of a source at a PIN, up to a bound, and ends
-//! with the right one, but knowing one PIN helps nobody who guesses the other; how many sources are remembered is bounded, and those whose wait ended longest ago
-//! are forgotten first. An IPv6 source is its /64, for whoever has one address there has all.
+//! with the right one, but knowing one PIN helps nobody who guesses the other. How many are
+//! remembered is bounded, and those whose wait ended longest ago are forgotten first. An IPv6
+//! source is its /64, for whoever has one address there has all.
 //! Not here: waiting (`net`), and comparing PINs (`device`).
 
 use std::collections::BTreeMap;
