@@ -28,7 +28,7 @@ fn given(name: &str) -> Option<OsString> {
             env::var_os("CI").is_none_or(|ci| ci != "true"),
             "cannot be skipped in CI: {why}"
         );
-        println!("skipped: {why}");
+        eprintln!("skipped: {why}");
     }
     value
 }
@@ -54,7 +54,7 @@ fn run(script: &str, drive: Drive, arguments: impl FnOnce(&Drive, &mut Command))
         Err(error) => panic!("{error}\nthe drive's log:\n{}", drive.log()),
     };
     let said = lines.join("\n");
-    println!("{said}");
+    eprintln!("{said}");
     assert!(
         status.success(),
         "{script} ended with {status}:\n{said}\n{}\nthe drive's log:\n{}",
