@@ -116,10 +116,15 @@ pub(crate) enum SettingsError {
         source: std::io::Error,
     },
     /// The file is not understood.
-    #[error("the configuration {} is not understood: {source}", .path.display())]
+    #[error(
+        "the configuration {} is not understood: line {line}, column {column}: {message}",
+        .path.display()
+    )]
     Malformed {
         path: PathBuf,
-        source: Box<toml::de::Error>,
+        line: usize,
+        column: usize,
+        message: String,
     },
     /// The size in the file is none.
     #[error("the configuration's size: {0}")]
@@ -244,10 +249,27 @@ impl File {
             path: path.to_path_buf(),
             source,
         })?;
-        toml::from_str(&text).map_err(|source| SettingsError::Malformed {
-            path: path.to_path_buf(),
-            source: Box::new(source),
-        })
+        toml::from_str(&text).map_err(|error| malformed(path, &text, &error))
+    }
+}
+
+/// Where the mistake is and what it is. The TOML reader's own text repeats the line, in which
+/// there may be a key.
+fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> SettingsError {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let before = before.unwrap_or_default();
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    SettingsError::Malformed {
+        path: path.to_path_buf(),
+        line: before.matches('\n').count() + 1,
+        column: last.chars().count() + 1,
+        message: match error.message().rsplit_once(", expected ") {
+            // What was found instead may be a key too.
+            Some((found, expected)) if found.starts_with("invalid") => {
+                format!("expected {expected}")
+            }
+            _ => error.message().to_owned(),
+        },
     }
 }
 
@@ -315,6 +337,22 @@ mod tests {
         fs::write(&path, "no key").unwrap();
         let refused = settle(&["--firmware-key", &name], "").unwrap_err();
         assert!(refused.to_string().contains("openssl"), "{refused}");
+    }
+
+    #[test]
+    fn a_mistake_is_told_by_its_place_and_without_the_line_in_which_a_key_may_be() {
+        for wrong in [
+            "factory-key = \"s3cret",
+            "factory-key = s3cret",
+            "factory-key = ['s3cret'",
+            "max-connections = 's3cret'",
+        ] {
+            let error = settle(&[], &format!("size = '1GiB'\n{wrong}\n"));
+            let error = error.unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("line 2, column"), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
     }
 
     #[test]
