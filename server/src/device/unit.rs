@@ -95,6 +95,18 @@ impl Device {
         self.medium.store()
     }
 
+    /// Which opening of the store there is, unless the drive is locked.
+    #[must_use]
+    pub fn epoch(&self) -> Option<u64> {
+        self.store().map(|store| store.epoch())
+    }
+
+    /// The store, if it is still in this opening. The drive is not opened anew while this is held.
+    #[must_use]
+    pub fn store_of(&self, epoch: Option<u64>) -> Option<Open> {
+        self.store().filter(|store| Some(store.epoch()) == epoch)
+    }
+
     /// Whether only PIN operations are served.
     #[must_use]
     pub fn is_locked(&self) -> bool {

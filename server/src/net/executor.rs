@@ -2,7 +2,9 @@
 //!
 //! Guarantees: the writes of a connection are queued in the order in which they came; a read waits
 //! until the connection's last queued write is published; what finds a queue full is held and
-//! tried again, and nothing after it is started. Answers may come in another order than requests.
+//! tried again, and nothing after it is started; what was asked in one opening of the store is not
+//! done in another, for the drive may be erased in between. Answers may come in another order than
+//! requests.
 //! Not here: the socket (`connection`).
 
 use std::net::IpAddr;
@@ -55,8 +57,8 @@ struct LastWrite {
 
 /// What could not be started yet.
 enum Held {
-    /// The store's queue is full.
-    Write(Box<Commit>),
+    /// The store's queue is full. With the opening of the store that it is for.
+    Write(Box<Commit>, Option<u64>),
     /// A write before it is not published yet, or there is no room among the disk readers.
     Read(Route, Read),
     /// There is no room among the changes of the drive.
@@ -136,7 +138,7 @@ impl Executor {
     pub(crate) fn resume(&mut self) -> Flow {
         match self.held.take() {
             None => Flow::Go,
-            Some(Held::Write(commit)) => self.submit(*commit),
+            Some(Held::Write(commit, epoch)) => self.submit(*commit, epoch),
             Some(Held::Read(route, read)) => self.read(route, read),
             Some(Held::Change(job)) => self.change(job),
             Some(Held::Changing) => {
@@ -189,18 +191,21 @@ impl Executor {
     }
 
     fn write(&mut self, waiting: Waiting, write: Write) -> Flow {
+        let epoch = waiting.route.epoch;
         let token = self.pending.insert(waiting);
-        self.submit(Commit {
+        let commit = Commit {
             mutations: write.mutations,
             durability: write.durability,
             token,
             completion: completion(&self.inbox),
-        })
+        };
+        self.submit(commit, epoch)
     }
 
-    fn submit(&mut self, commit: Commit) -> Flow {
+    /// Queues a commit, if the store is still in the opening that the commit is for.
+    fn submit(&mut self, commit: Commit, epoch: Option<u64>) -> Flow {
         let drive = Arc::clone(&self.drive);
-        let Some(store) = drive.device.store() else {
+        let Some(store) = drive.device.store_of(epoch) else {
             self.refuse(commit.token);
             return Flow::Go;
         };
@@ -213,7 +218,7 @@ impl Executor {
             }
             Err(SubmitError::Busy(commit)) => {
                 self.kick();
-                self.held = Some(Held::Write(commit));
+                self.held = Some(Held::Write(commit, epoch));
                 Flow::Retry
             }
             Err(SubmitError::Closed(commit)) => {
@@ -240,7 +245,7 @@ impl Executor {
         }
     }
 
-    /// Answers a write that the drive, being locked, does not take.
+    /// Answers a write that the drive, being locked or locked meanwhile, does not take.
     fn refuse(&mut self, token: u64) {
         if let Some(waiting) = self.pending.remove(token) {
             let now_us = waiting.route.arrived_us;
@@ -256,7 +261,15 @@ impl Executor {
             self.held = Some(Held::Read(route, read));
             return Flow::Wait;
         }
-        match read.run(&self.drive.device, Effort::Cached) {
+        let drive = Arc::clone(&self.drive);
+        // Held, so that the drive cannot be erased and opened between this look and the read.
+        let opening = drive.device.store_of(route.epoch);
+        if opening.is_none() {
+            let (now_us, answer) = (route.arrived_us, read.refused());
+            self.answer(&Waiting::of(route, 0), answer, now_us);
+            return Flow::Go;
+        }
+        match read.run(&drive.device, Effort::Cached) {
             Ok(answer) => {
                 let (now_us, value_bytes) = (route.arrived_us, answer.value.len() as u64);
                 self.answer(&Waiting::of(route, value_bytes), answer, now_us);
@@ -267,14 +280,15 @@ impl Executor {
                 Flow::Wait
             }
             Err(_unfinished) => {
-                let kept = route.clone();
+                let (kept, epoch) = (route.clone(), route.epoch);
                 let token = self.pending.insert(Waiting::of(route, 0));
-                let inbox = Arc::clone(&self.inbox);
-                match self
-                    .workers
-                    .readers
-                    .submit(Box::new(Job { read, token, inbox }))
-                {
+                let job = Job {
+                    read,
+                    epoch,
+                    token,
+                    inbox: Arc::clone(&self.inbox),
+                };
+                match self.workers.readers.submit(Box::new(job)) {
                     Ok(()) => {
                         self.disk_reads += 1;
                         Flow::Go
@@ -385,3 +399,6 @@ impl Executor {
 
 /// Bytes that disk reads may be about to bring beside what is unsent.
 const EXPECTED_BYTES: usize = PENDING_DISK_READS * MAX_VALUE_SIZE as usize;
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::change::Change;
 use super::get::{self, Extent};
 use super::request::{Control, Request};
-use super::status::Unfinished;
+use super::status::{Unfinished, locked};
 use super::{delete, flush, get_log, get_version, neighbour, noop, put, range};
 use crate::auth::{Access, Denied, Grant, grant};
 use crate::device::Device;
@@ -52,6 +52,17 @@ pub enum Read {
 }
 
 impl Read {
+    /// The answer where the drive was locked since this was asked for.
+    #[must_use]
+    pub fn refused(&self) -> Answer {
+        match self {
+            Self::Entry(..) | Self::Version(_) | Self::Neighbour(..) => {
+                Answer::of(locked()).with_entry()
+            }
+            Self::Range(..) => Answer::of(locked()),
+        }
+    }
+
     /// Does it, with as much effort as the caller's thread can afford; what is unfinished goes on
     /// from where it was.
     pub fn run(&mut self, device: &Device, effort: Effort) -> Result<Answer, Unfinished> {

@@ -4,8 +4,8 @@
 //! connection, and nothing that it says has an effect or a signed answer; a sequence grows; the
 //! cluster version is the device's; the drive is not locked; the priority is one the identity may
 //! use; sizes are in bounds. Only then is the request parsed, its permission asked for, and its
-//! work made. A member of a batch goes through the same checks; what would be its answer is kept
-//! for END.
+//! work made, which is good for the opening of the store that was there before all checks. A member
+//! of a batch goes through the same checks; what would be its answer is kept for END.
 //! Not here: doing the work, and when (`net`).
 
 use std::sync::Arc;
@@ -122,6 +122,8 @@ impl Session {
 
     /// Either way a step; `Err` is the early way out.
     fn check(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Result<Step, Box<Step>> {
+        // First of all: what is judged by an older list of identities is of an older opening.
+        let epoch = drive.device.epoch();
         let message = MessageView::parse(&frame.message)
             .map_err(|_why| hang_up(Farewell::Malformed("message")))?;
         let command = CommandView::parse(message.command_bytes())
@@ -137,11 +139,11 @@ impl Session {
             sequence: header.sequence.unwrap_or(0),
             request: kind,
             arrived_us: now_us,
+            epoch,
             cluster_version: None,
         };
         if !self.batches.is_empty() || kind == MessageType::START_BATCH {
-            let store = drive.device.store();
-            self.batches.belong_to(store.map(|store| store.epoch()));
+            self.batches.belong_to(epoch);
         }
         let member_of = match (&route.signer, kind) {
             (Signer::Identity(_), MessageType::PUT | MessageType::DELETE) => header.batch_id,

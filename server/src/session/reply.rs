@@ -38,6 +38,8 @@ pub struct Route {
     pub request: MessageType,
     /// When it came, in microseconds of the caller's clock.
     pub arrived_us: u64,
+    /// The opening of the store that it was judged in; none while the drive is locked.
+    pub epoch: Option<u64>,
     /// The device's cluster version, in an answer that is about it.
     pub cluster_version: Option<i64>,
 }

@@ -23,6 +23,8 @@ use crate::session::Drive;
 pub(crate) struct Job {
     /// What to read.
     pub(crate) read: Read,
+    /// The opening of the store that it was asked in.
+    pub(crate) epoch: Option<u64>,
     /// Handed back with the answer.
     pub(crate) token: u64,
     /// Whom to tell.
@@ -82,7 +84,13 @@ fn work(drive: &Drive, queue: &Receiver<Box<Job>>) {
 
 /// Reads as far as one turn goes; gives back what is not done by then.
 fn turn(drive: &Drive, mut job: Box<Job>) -> Option<Box<Job>> {
-    let answer = match job.read.run(&drive.device, Effort::Disk) {
+    // Held, so that the drive cannot be erased and opened between this look and the read.
+    let opening = drive.device.store_of(job.epoch);
+    let outcome = match &opening {
+        Some(_) => job.read.run(&drive.device, Effort::Disk),
+        None => Ok(job.read.refused()),
+    };
+    let answer = match outcome {
         Ok(answer) => answer,
         Err(Unfinished::OutOfTurn) => return Some(job),
         Err(Unfinished::NotCached) => {
