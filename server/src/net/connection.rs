@@ -166,11 +166,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     /// Sends what waits, then looks for something to do.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         let answered = self.is_answered();
-        if let Err(error) = self.send(context) {
-            return Poll::Ready(Event::Broken(error));
-        }
-        if answered && self.connection.executor.outbox.is_empty() {
-            return Poll::Ready(Event::Finished);
+        match self.send(context) {
+            Poll::Ready(Ok(())) if answered => return Poll::Ready(Event::Finished),
+            Poll::Ready(Err(error)) => return Poll::Ready(Event::Broken(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
         }
         if self.is_runnable() {
             return Poll::Ready(Event::Run);
@@ -233,33 +232,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         self.room_retry = None;
     }
 
-    fn send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+    /// Sends what it can. Ready once nothing is left, in the stream's own buffer neither.
+    fn send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Connection {
             stream,
             executor,
             write_stall,
             ..
         } = &mut self.connection;
-        while !executor.outbox.is_empty() {
-            match executor.outbox.poll_write(stream, context) {
-                Poll::Ready(written) => {
-                    written?;
-                    self.stall = None;
-                }
-                Poll::Pending => {
-                    let limit = *write_stall;
-                    self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
-                    break;
-                }
+        let mut sent = Poll::Ready(Ok(()));
+        while sent.is_ready() && !executor.outbox.is_empty() {
+            sent = executor.outbox.poll_write(stream, context).map_ok(|_| ());
+            match &sent {
+                Poll::Ready(Ok(())) => self.stall = None,
+                Poll::Ready(Err(_)) => return sent,
+                Poll::Pending => {}
             }
         }
-        if executor.outbox.is_empty() {
+        if sent.is_ready() {
             // A stream that buffers, as TLS does, is asked to let go.
-            if let Poll::Ready(flushed) = Pin::new(stream).poll_flush(context) {
-                flushed?;
-            }
+            sent = Pin::new(stream).poll_flush(context);
         }
-        Ok(())
+        if sent.is_ready() {
+            self.stall = None;
+        } else {
+            let limit = *write_stall;
+            self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
+        }
+        sent
     }
 
     fn poll_timers(&mut self, context: &mut Context<'_>) -> Poll<Event> {

@@ -106,3 +106,58 @@ async fn a_large_frame_waits_for_a_permit_when_memory_is_scarce_and_then_complet
         life.intake.decode().unwrap();
     }
 }
+
+/// Takes all bytes at once and lets none go, as TLS does while the peer does not read.
+struct Hoarder;
+
+impl AsyncRead for Hoarder {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        _buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Hoarder {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn what_the_stream_holds_back_is_not_sent_yet_and_may_stall() {
+    let (life, _peer) = life();
+    let Connection {
+        peer,
+        executor,
+        entry,
+        clock,
+        ..
+    } = life.connection;
+    let mut life = Life::of(Connection {
+        stream: Hoarder,
+        peer,
+        executor,
+        entry,
+        clock,
+        write_stall: Duration::ZERO,
+    });
+    life.end();
+    let event = poll_fn(|context| life.poll(context)).await;
+    assert!(matches!(event, Event::Stalled), "{event:?}");
+    assert!(life.connection.executor.outbox.is_empty());
+}
