@@ -261,12 +261,18 @@ async fn accept(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
+    let mut first = 0;
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             Some(ended) = connections.join_next() => log_panic(ended),
-            (accepted, door) = next(&doors) => match accepted {
-                Ok((stream, peer)) => admit(&hall, &mut connections, (stream, peer), door),
+            (accepted, served) = next(&doors, first) => match accepted {
+                Ok((stream, peer)) => {
+                    first = served + 1;
+                    if let Some((_listener, door)) = doors.get(served) {
+                        admit(&hall, &mut connections, (stream, peer), door);
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
@@ -290,16 +296,21 @@ async fn accept(
     }
 }
 
-/// The next connection at any door.
-async fn next(doors: &[(TcpListener, Door)]) -> (io::Result<(TcpStream, SocketAddr)>, &Door) {
+/// The next connection at any door, and which door that is. The first door to look at is the one
+/// after the last that was served, so that a crowd at one does not keep the others shut.
+async fn next<D>(
+    doors: &[(TcpListener, D)],
+    first: usize,
+) -> (io::Result<(TcpStream, SocketAddr)>, usize) {
     poll_fn(|context| {
-        let ready = doors
-            .iter()
-            .find_map(|(listener, door)| match listener.poll_accept(context) {
-                Poll::Ready(accepted) => Some((accepted, door)),
-                Poll::Pending => None,
-            });
-        ready.map_or(Poll::Pending, Poll::Ready)
+        let all = doors.iter().enumerate().cycle();
+        let turn = all.skip(first % doors.len().max(1)).take(doors.len());
+        for (number, (listener, _door)) in turn {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready((accepted, number));
+            }
+        }
+        Poll::Pending
     })
     .await
 }
@@ -380,4 +391,29 @@ async fn refuse(mut stream: TcpStream, farewell: Farewell) {
     };
     // It is refused whether it hears it or not.
     let _ = timeout(Duration::from_millis(LINGER_MS), tell).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_crowd_at_one_door_does_not_keep_the_other_shut() {
+        let (mut doors, mut crowd) = (Vec::new(), Vec::new());
+        for _door in 0..2 {
+            let (listener, address) = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
+            for _peer in 0..3 {
+                crowd.push(TcpStream::connect(address).await.unwrap());
+            }
+            doors.push((listener, ()));
+        }
+        let (mut first, mut served) = (0, Vec::new());
+        for _peer in 0..4 {
+            let (accepted, door) = next(&doors, first).await;
+            accepted.unwrap();
+            served.push(door);
+            first = door + 1;
+        }
+        assert_eq!(served, [0, 1, 0, 1]);
+    }
 }
