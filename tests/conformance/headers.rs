@@ -156,7 +156,7 @@ fn known_types_that_are_not_served_yet_are_refused_in_their_own_answer() {
 #[test]
 fn a_pin_operation_without_tls_is_an_invalid_request_without_signature_and_the_connection_stays() {
     let fresh = Fresh::drive();
-    let mut talk = fresh.talk();
+    let mut talk = fresh.talk_plain();
     let operation = PinOperation {
         pin_op_type: Some(PinOpType::LockPinop.into()),
     };

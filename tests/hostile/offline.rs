@@ -67,7 +67,7 @@ impl Image {
         Drive::start(&self.path, &[]).expect("a running drive")
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         fs::read(&self.path).expect("the image")
     }
 
