@@ -106,21 +106,18 @@ fn a_damaged_value_is_a_permanent_data_error_of_its_key_alone() {
     let drive = image.start();
     let mut talk = Conversation::begin(drive.plain()).expect("a hello");
     talk.put(b"first", b"of this boot").success();
-    // Values are sealed, so what the image looks like tells where one lies: at the end of what
-    // its PUT changes, but for a tag of 16 bytes and less than 8 of padding.
+    // Values are sealed, so only what changes tells where one lies: a large one is the longest
+    // change by far, whatever else the drive writes meanwhile.
+    let large = vec![b'v'; 8 << 10];
     let before = image.bytes();
-    talk.put(&key(25), &value(25)).success();
-    let after = image.bytes();
-    let differ = |place: &usize| before.get(*place) != after.get(*place);
-    let last = (0..after.len())
-        .rfind(differ)
-        .expect("a PUT changes the image");
+    talk.put(&key(25), &large).success();
+    let within = middle_of_longest_change(&before, &image.bytes());
     // What is known to be synced is not taken for torn.
     talk.put(b"later", b"value").success();
     talk.put(b"last", b"value").success();
     drop(talk);
     assert!(drive.stop().expect("a stopped drive").success());
-    image.flip(last as u64 - 30);
+    image.flip(within);
     let drive = image.start();
     let mut talk = Conversation::begin(drive.plain()).expect("a hello");
     for number in 0..50 {
@@ -137,4 +134,27 @@ fn a_damaged_value_is_a_permanent_data_error_of_its_key_alone() {
     talk.put(&key(25), b"healed").success();
     assert_eq!(&*talk.get(&key(25)).success().value, b"healed");
     serves(drive.plain());
+}
+
+/// A place in the middle of the longest stretch of blocks that differ.
+fn middle_of_longest_change(before: &[u8], after: &[u8]) -> u64 {
+    const BLOCK: usize = 64;
+    let blocks: Vec<bool> = before
+        .chunks(BLOCK)
+        .zip(after.chunks(BLOCK))
+        .map(|(before, after)| before != after)
+        .collect();
+    let (mut start, mut length) = (0, 0);
+    let mut longest = (0, 0);
+    for (at, differs) in blocks.into_iter().enumerate() {
+        (start, length) = match (differs, length) {
+            (false, _) => (0, 0),
+            (true, 0) => (at, 1),
+            (true, length) => (start, length + 1),
+        };
+        longest = longest.max((length, start));
+    }
+    let (length, start) = longest;
+    assert!(length > 100, "only {length} blocks changed");
+    ((start + length / 2) * BLOCK) as u64
 }
