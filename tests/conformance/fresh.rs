@@ -6,7 +6,14 @@ use kinetic_tests::raw::Door;
 use kinetic_tests::tls::Version;
 use tempfile::TempDir;
 
-use crate::{CHANNEL, Channel};
+use crate::CHANNEL;
+
+/// By which door the tests of a binary come in.
+#[expect(dead_code, reason = "each of the two binaries tests one")]
+pub(crate) enum Channel {
+    Plain,
+    Tls,
+}
 
 /// A new drive that serves, gone with this value.
 pub(crate) struct Fresh {

@@ -29,13 +29,7 @@ mod setup;
 #[path = "../conformance/writing.rs"]
 mod writing;
 
-use fresh::Fresh;
+use fresh::{Channel, Fresh};
 
-/// By which door the tests of a binary come in.
-#[expect(dead_code, reason = "each of the two binaries tests one")]
-enum Channel {
-    Plain,
-    Tls,
-}
-
+/// By which door these tests come in.
 const CHANNEL: Channel = Channel::Tls;

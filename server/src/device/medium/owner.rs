@@ -276,13 +276,13 @@ impl Medium {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use kinetic_store::disk::MemoryDisk;
     use kinetic_store::{Effort, FormatOptions};
 
     use super::*;
 
-    fn disk() -> Arc<dyn Disk> {
+    pub(in crate::device::medium) fn disk() -> Arc<dyn Disk> {
         let disk = MemoryDisk::new(256 << 20);
         let options = FormatOptions {
             uuid: [1; 16],
@@ -293,7 +293,7 @@ mod tests {
         Arc::new(disk)
     }
 
-    fn on(disk: &Arc<dyn Disk>) -> Medium {
+    pub(in crate::device::medium) fn on(disk: &Arc<dyn Disk>) -> Medium {
         Medium::open(Arc::clone(disk), Options::default()).unwrap()
     }
 

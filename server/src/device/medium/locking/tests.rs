@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, mpsc};
 
-use kinetic_store::disk::{Disk, MemoryDisk};
 use kinetic_store::{
-    Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, FormatOptions,
-    Mutation, Options,
+    Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, Mutation,
 };
 
 use super::*;
+use crate::device::medium::owner::tests::{disk, on};
 use crate::device::opaque::Opaque;
 use crate::device::settings::TlsPair;
 
@@ -18,21 +17,6 @@ impl Completion for Told {
     fn complete(&self, _token: u64, outcome: Result<(), CommitError>) {
         self.0.send(outcome).unwrap();
     }
-}
-
-fn disk() -> Arc<dyn Disk> {
-    let disk = MemoryDisk::new(256 << 20);
-    let options = FormatOptions {
-        uuid: [1; 16],
-        entropy: [2; 32],
-        zone_size: None,
-    };
-    kinetic_store::format(&disk, &options).unwrap();
-    Arc::new(disk)
-}
-
-fn on(disk: &Arc<dyn Disk>) -> Medium {
-    Medium::open(Arc::clone(disk), Options::default()).unwrap()
 }
 
 fn put(medium: &Medium, key: &'static [u8]) {
