@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 
+use kinetic_store::disk::Disk;
 use kinetic_store::{
     Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, Mutation,
 };
