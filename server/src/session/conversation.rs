@@ -42,6 +42,14 @@ pub struct Drive {
     pub batches: Arc<Account>,
 }
 
+impl Drive {
+    /// Forgets all open batches of a store that has been closed. For whoever locks or erases the
+    /// drive, once that is done and before it is told of.
+    pub fn forget_ended_batches(&self) {
+        self.batches.keep_only(self.device.epoch());
+    }
+}
+
 /// What to do with a frame.
 #[derive(Debug)]
 pub enum Step {
@@ -232,7 +240,11 @@ impl Session {
     fn control(&mut self, drive: &Drive, id: u32, control: Control) -> Result<End, RefusedBatch> {
         let batches = &mut self.batches;
         match control {
-            Control::Start => batches.start(id, &drive.device.limits, &drive.batches)?,
+            Control::Start => {
+                batches.start(id, &drive.device.limits, &drive.batches)?;
+                // A lock or an erase may have looked for batches before this one was among them.
+                batches.belong_to(drive.device.epoch());
+            }
             Control::End => return batches.end(id),
             Control::Abort => batches.abort(id)?,
         }

@@ -2,8 +2,8 @@
 //!
 //! Guarantees: changes are done one after the other; who has said a wrong PIN waits for the next
 //! try, longer each time, and nobody else waits with them; what waits is bounded, of all sources
-//! and of each, and what finds no room is told so. The thread ends when the last way to it is
-//! dropped.
+//! and of each, and what finds no room is told so. When a lock or an erase is told of, all batches
+//! that were open before it are gone. The thread ends when the last way to it is dropped.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -119,6 +119,8 @@ impl Desk {
             device, identities, ..
         } = &*self.drive;
         let (answer, verdict) = job.change.run(device, identities, job.granted);
+        // Whoever hears that the drive is locked or erased finds nothing of them any more.
+        self.drive.forget_ended_batches();
         match (verdict, guess) {
             (Verdict::None, _) | (_, None) => {}
             (Verdict::Right, Some(guess)) => self.penalties.right(guess),

@@ -1,9 +1,15 @@
 //! Batches without a connection: limits, what they hold, and that it is given back.
 
-use kinetic_store::{Attributes, CommitFailure, Expected};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kinetic_proto::{Limits, StatusCode};
+use kinetic_store::{Attributes, CommitError, CommitFailure, Durability, Expected, Mutation};
 
 use super::*;
-use crate::ops::AnswerBody;
+use crate::limits::{BATCH_OPERATION_COST_BYTES, BATCHES_BYTES};
+use crate::ops::batch::RefusedBatch;
+use crate::ops::{Answer, AnswerBody, Write};
 
 fn put(key: &str, size: usize) -> Mutation {
     Mutation::Put {
@@ -148,6 +154,55 @@ fn a_store_that_was_closed_since_takes_the_open_batches_with_it() {
     }
     batches.belong_to(Some(3));
     assert_eq!((account.open(), account.bytes()), (0, 0));
+}
+
+#[test]
+fn batches_of_a_store_that_was_closed_are_emptied_although_nobody_speaks() {
+    let account = Arc::default();
+    let [mut old, mut new] = [Some(1), Some(2)].map(|epoch| {
+        let mut batches = Batches::default();
+        batches.belong_to(epoch);
+        batches.start(7, &limits(), &account).unwrap();
+        batches
+            .add(7, member(1, put("key", 100)), &limits())
+            .unwrap();
+        batches
+    });
+    account.keep_only(Some(2));
+    let held = 3 + 100 + BATCH_OPERATION_COST_BYTES;
+    assert_eq!((account.open(), account.bytes()), (1, held));
+    assert!(!old.is_open(7) && new.is_open(7));
+    // Whoever speaks then is told that it is not open, and what comes for it is not kept.
+    old.add(7, member(2, put("key", 100)), &limits()).unwrap();
+    assert_eq!(account.bytes(), held);
+    assert_eq!(old.end(7).unwrap_err(), RefusedBatch::NotOpen(7));
+    commit(new.end(7).unwrap());
+    assert_eq!((account.open(), account.bytes()), (0, 0));
+}
+
+#[test]
+fn a_place_that_was_emptied_and_taken_again_is_given_back_once() {
+    let (mut batches, account) = opened(1);
+    account.keep_only(Some(1));
+    assert_eq!(account.open(), 0);
+    batches.start(1, &limits(), &account).unwrap();
+    assert_eq!((account.open(), batches.is_open(1)), (1, true));
+    batches.belong_to(Some(1));
+    assert_eq!(account.open(), 0);
+}
+
+#[test]
+fn what_is_being_committed_keeps_its_bytes_when_batches_are_forgotten() {
+    let (mut batches, account) = opened(0);
+    batches
+        .add(0, member(1, put("key", 100)), &limits())
+        .unwrap();
+    let (_write, ended) = commit(batches.end(0).unwrap());
+    let held = account.bytes();
+    account.keep_only(Some(1));
+    assert_eq!((account.open(), account.bytes()), (0, held));
+    drop(ended);
+    assert_eq!(account.bytes(), 0);
 }
 
 #[test]

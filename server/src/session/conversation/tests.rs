@@ -432,6 +432,32 @@ fn a_drive_that_is_locked_forgets_open_batches() {
 }
 
 #[test]
+fn a_batch_that_is_started_while_the_drive_is_locked_is_forgotten_whoever_comes_first() {
+    let mut talk = talk();
+    for sequence in 1..=40 {
+        let mut start = command(sequence, MessageType::START_BATCH, None);
+        if let Some(header) = &mut start.header {
+            header.batch_id = Some(u32::try_from(sequence).unwrap());
+        }
+        let (drive, session) = (&talk.drive, &mut talk.session);
+        let mut bytes = frame(&start, b"");
+        let heard = FrameDecoder::default().decode(&mut bytes).unwrap().unwrap();
+        let barrier = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                barrier.wait();
+                session.receive(drive, &heard, 0);
+            });
+            barrier.wait();
+            drive.device.medium.lock(b"1").unwrap();
+            drive.forget_ended_batches();
+        });
+        assert_eq!(drive.batches.open(), 0);
+        drive.device.medium.unlock(b"1").unwrap();
+    }
+}
+
+#[test]
 fn permissions_and_priority_are_those_of_the_identity() {
     let mut talk = talk();
     let reader = Identity {
