@@ -5,44 +5,12 @@ use kinetic_proto::schema::command::security::Acl;
 use kinetic_proto::schema::command::security::acl::Scope;
 use kinetic_proto::schema::command::{Body, GetLog, Security, Setup};
 use kinetic_proto::{MessageType, StatusCode};
+use kinetic_tests::admin::{
+    ERASE, LOCK, SECURE_ERASE, UNLOCK, secure, set_erase_pin, set_lock_pin,
+};
 use kinetic_tests::conversation::{Conversation, about, key_only};
 
 use crate::Fresh;
-
-const UNLOCK: i32 = 1;
-const LOCK: i32 = 2;
-const ERASE: i32 = 3;
-const SECURE_ERASE: i32 = 4;
-
-fn secure(talk: &mut Conversation, security: Security) {
-    let body = Body {
-        security: Some(Box::new(security)),
-        ..Body::default()
-    };
-    talk.ask(MessageType::SECURITY, body, &[]).success();
-}
-
-fn set_lock_pin(talk: &mut Conversation, pin: &'static [u8]) {
-    let new_lock_pin = Some(Bytes::from_static(pin));
-    secure(
-        talk,
-        Security {
-            new_lock_pin,
-            ..Security::default()
-        },
-    );
-}
-
-fn set_erase_pin(talk: &mut Conversation, pin: &'static [u8]) {
-    let new_erase_pin = Some(Bytes::from_static(pin));
-    secure(
-        talk,
-        Security {
-            new_erase_pin,
-            ..Security::default()
-        },
-    );
-}
 
 #[test]
 fn a_pin_operation_takes_tls_and_pinauth_and_nothing_else_takes_pinauth() {
@@ -269,13 +237,7 @@ fn whoever_guesses_pins_waits_and_others_do_not() {
         assert_eq!(reply.code(), StatusCode::NOT_AUTHORIZED);
     }
     // The third try waits for a second, and who asks meanwhile is answered first.
-    let body = Body {
-        pin_op: Some(kinetic_proto::schema::command::PinOperation {
-            pin_op_type: Some(ERASE),
-        }),
-        ..Body::default()
-    };
-    let command = talk.command(MessageType::PINOP, body);
+    let command = talk.pin_command(ERASE);
     let mut other = fresh.talk();
     let answered_first = std::thread::scope(|scope| {
         let guessing = scope.spawn(|| talk.ask_by_pin(&command, Some(b"1111")).code());

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use kinetic_tests::conversation::Conversation;
 use kinetic_tests::drive::{Drive, DriveError};
-use kinetic_tests::raw::RawConnection;
+use kinetic_tests::raw::{Door, RawConnection};
+use kinetic_tests::tls::Version;
 use tempfile::TempDir;
 
 /// A drive with one entry, gone with this value.
@@ -39,6 +40,16 @@ impl Target {
         Self::on(|image| Drive::start(image, &["--size", "256MiB"]))
     }
 
+    /// One with these settings in its configuration file.
+    fn with_settings(settings: &str) -> Self {
+        Self::on(|image| {
+            let file = image.with_extension("toml");
+            fs::write(&file, settings).expect("a configuration file");
+            let file = file.to_string_lossy();
+            Drive::start(image, &["--size", "256MiB", "--config", &file])
+        })
+    }
+
     fn on(start: impl FnOnce(&Path) -> Result<Drive, DriveError>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the image");
         let image = folder.path().join("drive.img");
@@ -54,6 +65,11 @@ impl Target {
 
     fn talk(&self) -> Conversation {
         Conversation::begin(self.drive.plain()).expect("a hello")
+    }
+
+    /// A conversation over TLS, with which a drive can be locked and erased.
+    fn talk_tls(&self) -> Conversation {
+        Conversation::begin(Door::Tls(self.drive.tls(), Version::Tls13)).expect("a hello")
     }
 
     /// A connection whose hello was taken off the line.

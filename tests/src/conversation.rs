@@ -113,8 +113,15 @@ impl Conversation {
     /// # Errors
     /// What the host reports.
     pub fn begin(drive: impl Into<Door>) -> io::Result<Self> {
-        let (connection, hello) = RawConnection::connect_and_greet(drive)?;
-        let hello = hello.received();
+        Self::over(RawConnection::connect(drive)?)
+    }
+
+    /// Takes the hello of a connection that has just been made.
+    ///
+    /// # Errors
+    /// What the host reports.
+    pub fn over(mut connection: RawConnection) -> io::Result<Self> {
+        let hello = connection.read_frame()?.received();
         let header = hello.command.header.unwrap_or_default();
         Ok(Self {
             connection,
@@ -193,6 +200,12 @@ impl Conversation {
     /// # Panics
     /// If the answer is not what every answer to a PIN operation is.
     pub fn pin_operation(&mut self, number: i32, pin: Option<&[u8]>) -> Reply {
+        let command = self.pin_command(number);
+        self.ask_by_pin(&command, pin)
+    }
+
+    /// The command of a PIN operation, with the next sequence.
+    pub fn pin_command(&mut self, number: i32) -> Command {
         let operation = PinOperation {
             pin_op_type: Some(number),
         };
@@ -200,8 +213,7 @@ impl Conversation {
             pin_op: Some(operation),
             ..Body::default()
         };
-        let command = self.command(MessageType::PINOP, body);
-        self.ask_by_pin(&command, pin)
+        self.command(MessageType::PINOP, body)
     }
 
     /// Sends a command by PINAUTH and takes its answer.
@@ -209,6 +221,18 @@ impl Conversation {
     /// # Panics
     /// As [`Self::pin_operation`].
     pub fn ask_by_pin(&mut self, command: &Command, pin: Option<&[u8]>) -> Reply {
+        self.send_by_pin(command, pin);
+        let reply = self.answer_to_pin();
+        let asked = command.header.unwrap_or_default();
+        assert_eq!(reply.header().ack_sequence, asked.sequence);
+        reply
+    }
+
+    /// Sends a command by PINAUTH and does not wait for its answer.
+    ///
+    /// # Panics
+    /// If the drive does not take it.
+    pub fn send_by_pin(&mut self, command: &Command, pin: Option<&[u8]>) {
         let message = schema::Message {
             auth_type: Some(AuthType::Pinauth.into()),
             pin_auth: pin.map(|pin| PiNauth {
@@ -219,13 +243,18 @@ impl Conversation {
         };
         let bytes = frame(&message.encode_to_vec(), &[]);
         self.connection.send(&bytes).expect("the drive takes it");
+    }
+
+    /// Takes the answer to a command by PINAUTH, which nobody signs.
+    ///
+    /// # Panics
+    /// As [`Self::pin_operation`].
+    pub fn answer_to_pin(&mut self) -> Reply {
         let reply = Reply::of(&self.connection.read_frame().expect("an answer"));
         let pinauth = Some(AuthType::Pinauth.into());
         let received = &reply.received;
         assert_eq!((received.auth_type, &received.hmac), (pinauth, &None));
-        let (asked, header) = (command.header.unwrap_or_default(), reply.header());
-        assert_eq!(header.ack_sequence, asked.sequence);
-        assert_eq!(header.connection_id, Some(self.connection_id));
+        assert_eq!(reply.header().connection_id, Some(self.connection_id));
         reply
     }
 

@@ -8,6 +8,7 @@
 //! - [`tls`]: handshakes for raw connections
 //! - [`raw`]: a connection that sends any bytes and reads whole frames
 //! - [`conversation`]: requests in order, and answers that are what every answer must be
+//! - [`batch`] and [`admin`]: the steps of a batch; PINs, lock and erase
 
 pub mod process;
 
@@ -20,3 +21,7 @@ pub mod tls;
 pub mod raw;
 
 pub mod conversation;
+
+pub mod batch;
+
+pub mod admin;

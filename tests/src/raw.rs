@@ -4,13 +4,14 @@
 //! wrong about a request is up to the test, so nothing is checked.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
 use kinetic_proto::schema;
 use kinetic_proto::{Received, SigningKey};
 use prost::Message as _;
+use rustix::net::{AddressFamily, SocketType};
 
 use crate::tls::{self, TlsStream, Version};
 
@@ -105,6 +106,24 @@ impl RawConnection {
     pub fn connect(drive: impl Into<Door>) -> io::Result<Self> {
         let door = drive.into();
         let stream = TcpStream::connect_timeout(&door.address(), READ_DEADLINE)?;
+        Self::over(stream, door)
+    }
+
+    /// Connects from this address of this machine, such as another one of loopback, and sends
+    /// nothing.
+    pub fn connect_from(source: IpAddr, drive: impl Into<Door>) -> io::Result<Self> {
+        let door = drive.into();
+        let family = match source {
+            IpAddr::V4(_) => AddressFamily::INET,
+            IpAddr::V6(_) => AddressFamily::INET6,
+        };
+        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+        rustix::net::bind(&socket, &SocketAddr::new(source, 0))?;
+        rustix::net::connect(&socket, &door.address())?;
+        Self::over(TcpStream::from(socket), door)
+    }
+
+    fn over(stream: TcpStream, door: Door) -> io::Result<Self> {
         stream.set_read_timeout(Some(READ_DEADLINE))?;
         stream.set_write_timeout(Some(READ_DEADLINE))?;
         stream.set_nodelay(true)?;

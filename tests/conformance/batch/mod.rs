@@ -9,62 +9,12 @@ use bytes::Bytes;
 use kinetic_proto::schema::Command;
 use kinetic_proto::schema::command::{Batch, Body, KeyValue, Synchronization};
 use kinetic_proto::{MessageType, StatusCode};
+use kinetic_tests::batch::{abort, ask, end, member, of_batch, put, sequence_of, start};
 use kinetic_tests::conversation::{Conversation, Reply, about, key_only};
 use kinetic_tests::raw::{FACTORY_IDENTITY, frame, request, signed};
 use prost::Message as _;
 
 use crate::Fresh;
-
-/// A command that names a batch, as START, END, ABORT and every member do.
-fn of_batch(talk: &mut Conversation, id: u32, kind: MessageType, body: Body) -> Command {
-    let mut command = talk.command(kind, body);
-    command.header.as_mut().expect("a header").batch_id = Some(id);
-    command
-}
-
-fn ask(talk: &mut Conversation, id: u32, kind: MessageType) -> Reply {
-    let command = of_batch(talk, id, kind, Body::default());
-    talk.ask_command(&command, &[])
-}
-
-fn start(talk: &mut Conversation, id: u32) -> Reply {
-    ask(talk, id, MessageType::START_BATCH)
-}
-
-fn end(talk: &mut Conversation, id: u32) -> Reply {
-    ask(talk, id, MessageType::END_BATCH)
-}
-
-fn abort(talk: &mut Conversation, id: u32) -> Reply {
-    ask(talk, id, MessageType::ABORT_BATCH)
-}
-
-fn sequence_of(command: &Command) -> u64 {
-    command
-        .header
-        .and_then(|header| header.sequence)
-        .expect("a sequence")
-}
-
-/// Sends a member, which is not answered; its sequence.
-fn member(
-    talk: &mut Conversation,
-    id: u32,
-    kind: MessageType,
-    (entry, value): (KeyValue, &[u8]),
-) -> u64 {
-    let command = of_batch(talk, id, kind, about(entry));
-    talk.send_command(&command, value);
-    sequence_of(&command)
-}
-
-fn put(talk: &mut Conversation, id: u32, key: &[u8], value: &[u8]) -> u64 {
-    let entry = KeyValue {
-        force: Some(true),
-        ..key_only(key)
-    };
-    member(talk, id, MessageType::PUT, (entry, value))
-}
 
 fn delete(talk: &mut Conversation, id: u32, key: &[u8]) -> u64 {
     member(talk, id, MessageType::DELETE, (key_only(key), &[]))

@@ -30,15 +30,6 @@ fn raise_descriptor_limit() {
     setrlimit(Resource::Nofile, all).expect("as many descriptors as the host allows");
 }
 
-fn with_settings(settings: &str) -> Target {
-    Target::on(|image: &Path| {
-        let file = image.with_extension("toml");
-        std::fs::write(&file, settings).expect("a configuration file");
-        let file = file.to_string_lossy();
-        Drive::start(image, &["--size", "256MiB", "--config", &file])
-    })
-}
-
 #[expect(clippy::print_stdout, reason = "the figure stands in PERFORMANCE.md")]
 fn idle_cost(target: &Target, door: Door, what: &str) -> u64 {
     // What the first connections need once is not counted.
@@ -79,7 +70,7 @@ fn a_thousand_idle_tls_connections_cost_little_memory_and_keep_nobody_waiting() 
 
 #[test]
 fn one_connection_too_many_is_told_so_and_those_that_are_there_go_on() {
-    let target = with_settings("max-connections = 5");
+    let target = Target::with_settings("max-connections = 5");
     // The one that stored the entry may not be forgotten yet.
     let mut inside: Vec<Conversation> = Vec::new();
     while inside.len() < 5 {

@@ -1,7 +1,9 @@
 //! Peers that send or take too slowly, or too much, or not what they should.
 
+mod changes;
 mod crowds;
 mod forgeries;
+mod silence;
 mod stops;
 
 use kinetic_proto::MessageType;
