@@ -34,6 +34,7 @@
 //! - [`core`]: the protocol as a state machine, without sockets and clock
 //! - `net`: the one task that drives a connection
 //! - [`ops`]: one file per kind of request, each a builder that can be awaited
+//! - [`fuzz`]: what must hold whatever a drive sends
 //! - [`client`]: the handle
 
 pub mod limits;
@@ -50,6 +51,8 @@ pub mod core;
 mod net;
 
 pub mod ops;
+
+pub mod fuzz;
 
 pub mod client;
 

@@ -142,11 +142,8 @@ fn is_root(path: &str) -> bool {
         parts.as_slice(),
         [.., "lib.rs" | "main.rs"]
             | [_, "build.rs"]
-            | [
-                _,
-                "tests" | "benches" | "examples" | "bench" | "fuzz_targets",
-                _
-            ]
+            | [_, "tests" | "benches" | "examples" | "bench" | "fuzz", _]
+            | [_, "fuzz", "fuzz_targets", _, _]
             | [_, "src", "bin", _]
     )
 }

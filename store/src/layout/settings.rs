@@ -115,10 +115,23 @@ fn sum(header: &[u8], settings: &[u8]) -> u32 {
     checksum(&both)
 }
 
-/// Decodes arbitrary bytes; must not panic.
+/// Fuzzing: what a header says and the settings behind it make a slot that says the same, and
+/// only with the right checksum.
+///
+/// # Panics
+/// When that does not hold.
 pub fn fuzz_settings(bytes: &[u8]) {
-    let _header = SettingsHeader::peek(bytes);
-    let _settings = SettingsHeader::verified(bytes);
+    let verified = SettingsHeader::verified(bytes);
+    let Some(header) = SettingsHeader::peek(bytes) else {
+        return;
+    };
+    let settings = bytes.get(WIDTH..).unwrap_or_default();
+    assert!(verified.is_none_or(|verified| verified == settings));
+    let again = SettingsHeader::encode(header.drive, header.sequence, settings);
+    let length = len32(settings.len());
+    let expected = SettingsHeader { length, ..header };
+    assert_eq!(SettingsHeader::peek(&again), Some(expected));
+    assert_eq!(SettingsHeader::verified(&again), Some(settings));
 }
 
 #[cfg(test)]

@@ -190,15 +190,35 @@ pub fn padded_length(head: usize, values: usize, alignment: u32) -> u32 {
     len32(head + values).next_multiple_of(alignment)
 }
 
-/// Decodes arbitrary bytes as a group; must not panic.
+/// Fuzzing: in arbitrary bytes, the values of a group that can be read lie in it behind its
+/// records, one after the other; whole groups verify by their header, too.
+///
+/// # Panics
+/// When that does not hold.
 pub fn fuzz_group(bytes: &[u8]) {
     let stamp = ZoneStamp::default();
-    if let Some(header) = GroupHeader::peek(bytes) {
-        let _verified = GroupHeader::verify(bytes, &stamp, 4096);
-        let records = bytes.get(WIDTH..).unwrap_or_default();
-        let cipher = Cipher::default();
-        let _records = decode_records(&header, records, Location::default(), &cipher);
+    let Some(header) = GroupHeader::peek(bytes) else {
+        return;
+    };
+    let _verified = GroupHeader::verify(bytes, &stamp, 4096);
+    let records = bytes.get(WIDTH..).unwrap_or_default();
+    let cipher = Cipher::default();
+    let start = Location::default();
+    let Some(records) = decode_records(&header, records, start, &cipher) else {
+        return;
+    };
+    assert_eq!(len32(records.len()), header.count);
+    let mut next = header.head_length();
+    for record in records {
+        if let (State::Live(_, value), Placement::Inside) = (record.entry.state, record.placement) {
+            assert_eq!(u64::from(value.location.offset), next);
+            next += u64::from(value.length);
+        }
     }
+    assert!(
+        next <= u64::from(header.length),
+        "a value outside its group"
+    );
 }
 
 #[cfg(test)]

@@ -133,17 +133,22 @@ pub fn decode(reader: &mut Reader<'_>) -> Result<Option<Record>, Truncated> {
     }))
 }
 
-/// Decodes arbitrary bytes as records; must not panic.
+/// Fuzzing: records in arbitrary bytes encode to the same again; the place of a value in the
+/// record's own group is not stored.
+///
+/// # Panics
+/// When that does not hold.
 pub fn fuzz_record(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
-    while let Ok(Some(record)) = decode(&mut reader) {
+    while let Ok(Some(mut record)) = decode(&mut reader) {
+        if let (State::Live(_, value), Placement::Inside) =
+            (&mut record.entry.state, record.placement)
+        {
+            value.location = Location::default();
+        }
         let mut again = Vec::new();
         encode(&mut again, &record.key, &record.entry, record.placement);
-        let decoded = decode(&mut Reader::new(&again));
-        assert!(
-            matches!(decoded, Ok(Some(_))),
-            "what was decoded does not encode"
-        );
+        assert_eq!(decode(&mut Reader::new(&again)), Ok(Some(record)));
     }
 }
 

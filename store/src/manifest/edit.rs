@@ -220,7 +220,10 @@ fn decode_zone(reader: &mut Reader<'_>, drive: u64) -> Result<Option<ZoneInfo>, 
     }))
 }
 
-/// Decodes arbitrary bytes as edits; must not panic.
+/// Fuzzing: edits in arbitrary bytes encode to the same again.
+///
+/// # Panics
+/// When that does not hold.
 pub fn fuzz_edit(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     while let Ok(Some(edit)) = Edit::decode(&mut reader, 1) {

@@ -192,16 +192,29 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Feeds arbitrary bytes to the decoder; it may refuse them but not panic.
+/// Fuzzing: in arbitrary bytes behind a number of children, a search ends at one of them, and
+/// children that can be read encode to the same again.
+///
+/// # Panics
+/// When that does not hold.
 pub fn fuzz_node(bytes: &[u8]) {
     let Some((&count, payload)) = bytes.split_first() else {
         return;
     };
-    if let Ok(node) = Node::new(payload, u32::from(count)) {
-        let _index = node.index_for(payload);
-        for index in 0..=node.count() {
-            let _child = node.child(index);
-        }
+    let Ok(node) = Node::new(payload, u32::from(count)) else {
+        return;
+    };
+    assert!(node.child(node.count()).is_err());
+    let index = node.index_for(payload);
+    assert!(index.is_ok_and(|index| index < node.count()) || index.is_err());
+    for index in 0..node.count() {
+        let Ok(child) = node.child(index) else {
+            continue;
+        };
+        let mut builder = NodeBuilder::default();
+        builder.add(&child);
+        let again = Node::new(builder.finish(), 1);
+        assert_eq!(again.and_then(|again| again.child(0)), Ok(child));
     }
 }
 

@@ -1,0 +1,6 @@
+//! Records of a group.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    kinetic_fuzz::in_time(bytes, kinetic_store::log::record::fuzz_record);
+});
