@@ -20,7 +20,7 @@ use crate::core::{Reply, Request};
 use crate::error::{ConnectError, Disconnected, Error, HelloError};
 use crate::net::{Channel, Connection};
 use crate::ops::{
-    Acl, Batch, Delete, Get, GetLog, GetMetadata, GetVersion, LogType, Neighbour, PinKind,
+    Acl, Batch, Delete, Get, GetAcls, GetLog, GetMetadata, GetVersion, LogType, Neighbour, PinKind,
     PinOperation, Plain, Put, Range, SetAcls, SetPin, Setup,
 };
 use crate::trust::Fingerprint;
@@ -162,6 +162,12 @@ impl Client {
     /// Sets who may do what; the list replaces the drive's. Under TLS only.
     pub fn set_acls(&self, acls: impl IntoIterator<Item = Acl>) -> SetAcls {
         SetAcls::new(self.connection.clone(), acls.into_iter().collect())
+    }
+
+    /// Reads who may do what, without keys, from a drive that publishes it. Takes the permissions
+    /// GETLOG and SECURITY. Under TLS only.
+    pub fn acls(&self) -> GetAcls {
+        GetAcls::new(self.connection.clone())
     }
 
     /// Sets a PIN. Under TLS only.

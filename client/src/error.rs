@@ -36,10 +36,11 @@ pub enum Error {
     /// The connection ended. Whether a change took effect is not known.
     #[error(transparent)]
     Disconnected(#[from] Disconnected),
-    /// The request holds a secret, and the connection is not under TLS; nothing was sent.
+    /// The request or its answer holds a secret, and the connection is not under TLS; nothing was
+    /// sent.
     #[error(
-        "{0} is sent under TLS only, since it carries secrets that everybody on the way could \
-         read; connect to the drive's port for TLS"
+        "{0} is sent under TLS only, since it carries what nobody on the way should read; \
+         connect to the drive's port for TLS"
     )]
     NeedsTls(MessageType),
     /// Over a limit that the drive reported or the protocol has; nothing was sent.
@@ -77,6 +78,9 @@ pub enum AnswerProblem {
     /// A part that the answer must have is absent.
     #[error("it has no {0}")]
     Missing(&'static str),
+    /// What should be a list of identities cannot be read as one.
+    #[error("it is no list of identities that this client can read")]
+    NoAcl,
     /// A range went on where it had been, which would never end.
     #[error("its keys do not follow those of the answer before")]
     OutOfOrder,

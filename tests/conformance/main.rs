@@ -22,6 +22,8 @@ mod security;
 mod setup;
 mod writing;
 
+mod acl_log;
+
 use fresh::{Channel, Fresh};
 
 /// By which door these tests come in.

@@ -18,7 +18,7 @@ const LIST: Option<i32> = Some(1);
 const ERASE_PIN: Option<i32> = Some(2);
 const LOCK_PIN: Option<i32> = Some(3);
 
-fn ask(talk: &mut Conversation, security: Security) -> Reply {
+pub(crate) fn ask(talk: &mut Conversation, security: Security) -> Reply {
     let body = Body {
         security: Some(Box::new(security)),
         ..Body::default()
@@ -26,7 +26,7 @@ fn ask(talk: &mut Conversation, security: Security) -> Reply {
     talk.ask(MessageType::SECURITY, body, &[])
 }
 
-fn acl(identity: i64, key: &'static [u8], permissions: &[i32]) -> Acl {
+pub(crate) fn acl(identity: i64, key: &'static [u8], permissions: &[i32]) -> Acl {
     Acl {
         identity: Some(identity),
         key: Some(Bytes::from_static(key)),
@@ -39,7 +39,7 @@ fn acl(identity: i64, key: &'static [u8], permissions: &[i32]) -> Acl {
     }
 }
 
-fn owner() -> Acl {
+pub(crate) fn owner() -> Acl {
     acl(
         FACTORY_IDENTITY,
         b"asdfasdf",
@@ -47,7 +47,7 @@ fn owner() -> Acl {
     )
 }
 
-fn list(acl: &[Acl], purpose: Option<i32>) -> Security {
+pub(crate) fn list(acl: &[Acl], purpose: Option<i32>) -> Security {
     Security {
         acl: acl.to_vec(),
         security_op_type: purpose,

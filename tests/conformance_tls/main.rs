@@ -29,6 +29,9 @@ mod setup;
 #[path = "../conformance/writing.rs"]
 mod writing;
 
+#[path = "../conformance/acl_log.rs"]
+mod acl_log;
+
 use fresh::{Channel, Fresh};
 
 /// By which door these tests come in.

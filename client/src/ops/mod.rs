@@ -5,7 +5,7 @@
 //! requests travel.
 //!
 //! In layer order: `entry` (keys' metadata), `answer` (how builders become futures), then the
-//! operations, and `batch`, which is made of some of them.
+//! operations, and `acl_log` and `batch`, which are made of some of them.
 
 mod entry;
 
@@ -22,8 +22,11 @@ mod range;
 mod security;
 mod setup;
 
+mod acl_log;
+
 mod batch;
 
+pub use acl_log::{ACL_LOG, GetAcls, HmacAlgorithm, ListedAcl};
 pub use answer::Answer;
 pub use batch::{Batch, BatchError, BatchOperation};
 pub use delete::Delete;

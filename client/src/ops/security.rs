@@ -1,8 +1,8 @@
 //! SECURITY: who may do what, and the PINs.
 //!
 //! Guarantees: keys and PINs are sent under TLS only, and never printed. Drives of protocol 3.x
-//! add what they are given to the list, whatever is asked. Not here: using a PIN (`pin`). The
-//! protocol has no request that reads the list back.
+//! add what they are given to the list, whatever is asked. Not here: using a PIN (`pin`),
+//! reading the list back (`acl_log`).
 
 use std::fmt;
 use std::time::Duration;

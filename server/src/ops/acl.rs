@@ -118,14 +118,22 @@ pub fn parse(list: Vec<Acl>, limits: &Limits) -> Result<Vec<IdentityRecord>, Inv
     Ok(records)
 }
 
-/// Puts new records over old ones of the same identity, beside all others.
+/// Puts new records over old ones of the same identity, beside all others. An identity that comes
+/// without scopes goes: it would be granted nothing, and nothing else can say that it is to go.
 pub fn merge(
     old: &[IdentityRecord],
     new: &[IdentityRecord],
     limits: &Limits,
 ) -> Result<Vec<IdentityRecord>, InvalidAcl> {
-    let all = old.iter().chain(new);
-    let merged: BTreeMap<i64, &IdentityRecord> = all.map(|one| (one.identity, one)).collect();
+    let kept = old.iter().map(|one| (one.identity, one));
+    let mut merged: BTreeMap<i64, &IdentityRecord> = kept.collect();
+    for one in new {
+        if one.scopes.is_empty() {
+            merged.remove(&one.identity);
+        } else {
+            merged.insert(one.identity, one);
+        }
+    }
     must_be_few(merged.len(), limits)?;
     Ok(merged.into_values().cloned().collect())
 }

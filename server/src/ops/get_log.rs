@@ -1,25 +1,27 @@
 //! GETLOG: what the drive says of itself.
 //!
 //! Guarantees: answered from memory, whatever is asked; each content is in the answer once, even
-//! if its type was named twice; types the drive does not know are repeated and have no content.
+//! if its type was named twice; types the drive does not know are repeated and have no content. Who
+//! asks for the list of identities needs TLS and the permission to change it, too, or gets nothing.
 
 use bytes::Bytes;
 use kinetic_proto::StatusCode;
-use kinetic_proto::schema::command::GetLog;
 use kinetic_proto::schema::command::get_log::{Device as NamedLog, Type};
+use kinetic_proto::schema::command::{GetLog, Status};
 
+use super::acl_log::{self, ACL_LOG};
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
 use super::status::locked;
-use crate::auth::{Grant, grant, with_known_key};
+use crate::auth::{Access, Channel, Grant, grant, with_known_key};
 use crate::device::Device;
 use crate::limits::{LOG_TYPES, WARNINGS};
 
 /// The device log that lists what this drive can beyond the protocol. A client asks for it first.
 pub const CAPABILITIES_LOG: &[u8] = b"org.kinetic.capabilities";
 
-/// Its content: JSON, no extensions yet.
-const CAPABILITIES: &[u8] = br#"{"extensions":[]}"#;
+/// Its content: JSON, no extensions yet, and the device logs beside this one.
+const CAPABILITIES: &[u8] = br#"{"extensions":[],"logs":["org.kinetic.acl"]}"#;
 
 /// A GETLOG.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +49,32 @@ impl Logs {
     }
 }
 
+/// What somebody may read.
+#[derive(Debug)]
+pub struct Permit {
+    _logs: Grant<grant::GetLog>,
+    /// Where the list of identities was asked for.
+    list: Option<Grant<grant::Security>>,
+}
+
+impl Logs {
+    /// Asks for all that it takes to read these logs.
+    pub fn permit(&self, access: &Access) -> Result<Permit, Status> {
+        let wants_list = self.types.contains(&Type::Device.into())
+            && self.device_log.as_deref() == Some(ACL_LOG.as_bytes());
+        if wants_list && access.channel() == Channel::Plain {
+            return Err(Invalid::LogNeedsTls(ACL_LOG).into());
+        }
+        Ok(Permit {
+            _logs: access.to_drive()?,
+            list: wants_list.then(|| access.to_drive()).transpose()?,
+        })
+    }
+}
+
 /// Collects what was asked for.
 #[must_use]
-pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Answer {
+pub fn run(permit: &Permit, request: &Logs, device: &Device) -> Answer {
     let Some(store) = device.store() else {
         return Answer::of(locked());
     };
@@ -59,7 +84,7 @@ pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Ans
     };
     let mut status = StatusCode::SUCCESS.to_message();
     let mut value = Bytes::new();
-    for number in request.types {
+    for &number in &request.types {
         match Type::try_from(number) {
             Ok(Type::Utilizations) => log.utilizations = device.vitals().utilizations(),
             Ok(Type::Temperatures) => log.temperatures = device.vitals().temperatures(),
@@ -68,13 +93,13 @@ pub fn run(_grant: &Grant<grant::GetLog>, request: Logs, device: &Device) -> Ans
             Ok(Type::Statistics) => log.statistics = device.statistics.to_message(),
             Ok(Type::Messages) => log.messages = Some(messages(device)),
             Ok(Type::Limits) => log.limits = Some(device.limits.to_message()),
-            Ok(Type::Device) => match device_log(request.device_log.as_deref()) {
+            Ok(Type::Device) => match device_log(request, permit, device) {
                 Ok(content) => {
                     let name = request.device_log.clone();
                     log.device = Some(NamedLog { name });
                     value = content;
                 }
-                Err(text) => status = StatusCode::NOT_FOUND.with_text(text),
+                Err(absent) => status = absent,
             },
             Ok(Type::InvalidType) | Err(_) => {}
         }
@@ -110,14 +135,16 @@ fn messages(device: &Device) -> Bytes {
     [Bytes::from(text), device.messages.text()].concat().into()
 }
 
-/// The content of the device log of this name, or why there is none.
-fn device_log(name: Option<&[u8]>) -> Result<Bytes, String> {
-    match name {
-        None => Err("GETLOG DEVICE needs device.name".to_owned()),
-        Some(CAPABILITIES_LOG) => Ok(Bytes::from_static(CAPABILITIES)),
-        Some(name) => {
+/// The content of the device log that is named, or why there is none.
+fn device_log(request: &Logs, permit: &Permit, device: &Device) -> Result<Bytes, Status> {
+    let absent = |text: String| Err(StatusCode::NOT_FOUND.with_text(text));
+    match (request.device_log.as_deref(), &permit.list) {
+        (None, _) => absent("GETLOG DEVICE needs device.name".to_owned()),
+        (Some(CAPABILITIES_LOG), _) => Ok(Bytes::from_static(CAPABILITIES)),
+        (Some(_), Some(grant)) => acl_log::content(grant, device).map_err(Status::from),
+        (Some(name), None) => {
             let shown = String::from_utf8_lossy(name.get(..name.len().min(64)).unwrap_or(name));
-            Err(format!("there is no device log named `{shown}`"))
+            absent(format!("there is no device log named `{shown}`"))
         }
     }
 }

@@ -60,6 +60,9 @@ pub enum Invalid {
     /// PIN operations and security settings on a connection that anybody can read along.
     #[error("{0} needs a TLS connection")]
     NeedsTls(MessageType),
+    /// A log that tells who may do what, on such a connection.
+    #[error("the log {0} needs a TLS connection")]
+    LogNeedsTls(&'static str),
     /// Something else than PUT and DELETE in a batch.
     #[error("only PUT and DELETE can be part of a batch")]
     NotAMember,

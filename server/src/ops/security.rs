@@ -1,8 +1,9 @@
 //! SECURITY: who may use the drive, and the PINs for lock and erase.
 //!
 //! Guarantees: a request has one purpose, which it names (4.x) or which follows from its fields
-//! (3.x); with its purpose named a list replaces all identities, without it the list is merged; a
-//! change is durable before it is in force, and done as a whole or not at all.
+//! (3.x); with its purpose named a list replaces all identities, without it the list is merged, and
+//! who comes without scopes is taken out; a change is durable before it is in force, and done as a
+//! whole or not at all.
 //! Not here: that it takes TLS (`session`), and the rules of the list (`acl`).
 
 use bytes::Bytes;
@@ -150,7 +151,7 @@ pub fn run(
             let count = list.len();
             note(&match extent {
                 Extent::Replace => format!("the list of identities was replaced by {count}"),
-                Extent::Merge => format!("{count} identities were set beside the others"),
+                Extent::Merge => format!("{count} identities were merged into the list"),
             });
         }
         Security::ErasePin(change) => {

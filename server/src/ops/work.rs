@@ -119,9 +119,9 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
             Ok(grant) => Work::Change(Change::Setup(grant, request)),
             Err(denied) => Work::Done(Answer::of(denied.into())),
         },
-        Request::Logs(logs) => match access.to_drive() {
-            Ok(grant) => Work::Done(get_log::run(&grant, logs, device)),
-            Err(denied) => Work::Done(Answer::of(denied.into())),
+        Request::Logs(logs) => match logs.permit(access) {
+            Ok(permit) => Work::Done(get_log::run(&permit, &logs, device)),
+            Err(refused) => Work::Done(Answer::of(refused)),
         },
         // Its members need permissions, each its own.
         Request::Batch(control) => Work::Batch(control),

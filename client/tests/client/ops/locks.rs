@@ -107,6 +107,7 @@ async fn secrets_are_not_sent_over_a_plain_connection() {
         client.erase("1234").await,
         client.set_pin(PinKind::Lock, "1234").await,
         client.set_acls([]).await,
+        client.acls().await.map(drop),
     ] {
         let error = outcome.unwrap_err();
         assert!(matches!(error, Error::NeedsTls(_)), "{error}");

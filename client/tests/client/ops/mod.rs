@@ -1,5 +1,6 @@
 //! The requests of locks, identities and batches, as a drive sees them.
 
+mod acl_log;
 mod batches;
 mod locks;
 mod security;

@@ -152,6 +152,27 @@ fn merging_replaces_who_is_named_and_keeps_all_others() {
 }
 
 #[test]
+fn merging_an_identity_without_scopes_takes_it_out_of_the_list() {
+    let limits = Limits {
+        max_identity_count: Some(2),
+        ..Limits::default()
+    };
+    let without_scopes = |identity| Acl {
+        scope: Vec::new(),
+        ..acl(identity)
+    };
+    // Whoever was listed so when the whole list was replaced stays.
+    let old = parse(vec![acl(1), without_scopes(2)], &limits).unwrap();
+    let merged = |new| {
+        let merged = merge(&old, &parse(new, &limits).unwrap(), &limits).unwrap();
+        merged.iter().map(|one| one.identity).collect::<Vec<_>>()
+    };
+    assert_eq!(merged(vec![without_scopes(1), acl(3)]), [2, 3]);
+    assert_eq!(merged(vec![without_scopes(2)]), [1]);
+    assert_eq!(merged(vec![without_scopes(7)]), [1, 2]);
+}
+
+#[test]
 fn somebody_must_be_left_who_may_change_the_list() {
     let limits = Limits::default();
     let mut list = parse(vec![acl(1)], &limits).unwrap();
