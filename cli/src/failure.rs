@@ -18,7 +18,7 @@ Exit codes:
   0  done
   1  the drive refused, or something failed that has no code of its own
   2  wrong usage
-  3  there is no such key
+  3  there is no such key, log or identity
   4  the stored version is not the expected one
   5  no connection, connection lost, or no answer in time
   6  identity, key or permissions are not sufficient
@@ -76,6 +76,9 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{0}")]
     Incomplete(String),
+    /// Something that is done by a PIN.
+    #[error("{action}: {source}")]
+    Pin { action: String, source: Error },
     #[error("{action}: {source}")]
     Batch {
         action: String,
@@ -90,6 +93,8 @@ pub(crate) enum Failure {
     },
     #[error("the drive does not tell its access control list")]
     Unpublished,
+    #[error("identity {0} is not in the drive's list; nothing was done")]
+    NoSuchIdentity(i64),
     #[error("{count} of {total} operations failed, the first with: {first}")]
     Bench {
         count: u64,
@@ -110,6 +115,14 @@ impl Failure {
     /// A drive's error, with what was tried.
     pub(crate) fn of(action: impl Into<String>) -> impl FnOnce(Error) -> Self {
         move |source| Self::Drive {
+            action: action.into(),
+            source,
+        }
+    }
+
+    /// The same of what is done by a PIN, which may be the wrong one.
+    pub(crate) fn of_pin(action: impl Into<String>) -> impl FnOnce(Error) -> Self {
+        move |source| Self::Pin {
             action: action.into(),
             source,
         }
@@ -150,8 +163,12 @@ impl Failure {
                 kind: Some(kind), ..
             } => *kind,
             Self::Batch { source, .. } => kind_of_batch(source),
-            Self::Drive { source, .. } | Self::Bench { first: source, .. } => kind_of(source),
-            Self::NoSuchKey { .. } | Self::NoNeighbour { .. } => Kind::NotFound,
+            Self::Drive { source, .. }
+            | Self::Pin { source, .. }
+            | Self::Bench { first: source, .. } => kind_of(source),
+            Self::NoSuchKey { .. } | Self::NoNeighbour { .. } | Self::NoSuchIdentity(_) => {
+                Kind::NotFound
+            }
             Self::Version { .. } => Kind::VersionMismatch,
             Self::File { .. } | Self::Stream { .. } | Self::Disk(_) => Kind::LocalFile,
             Self::Usage(_) => Kind::Usage,
@@ -191,6 +208,12 @@ impl Failure {
                     Some("`kinetic limits` shows the limits")
                 }
             },
+            Self::Pin { source, .. } if is_wrong_pin(source) => Some(
+                "the PIN comes from --pin-file, KINETIC_PIN or the terminal; each wrong one makes \
+                 the next wait longer",
+            ),
+            Self::Pin { source, .. } => advice_of(source),
+            Self::NoSuchIdentity(_) => Some("`kinetic acl get` shows the list"),
             Self::Unpublished => {
                 Some("the protocol can set the list and not read it; keep the file that was set")
             }
@@ -259,10 +282,9 @@ fn advice_of(error: &Error) -> Option<&'static str> {
     };
     match status {
         StatusCode::HMAC_FAILURE => Some(WRONG_KEY),
-        StatusCode::NOT_AUTHORIZED => Some(
-            "this identity lacks the permission, or the PIN is wrong; choose another identity \
-             with --identity",
-        ),
+        StatusCode::NOT_AUTHORIZED => {
+            Some("this identity lacks the permission; choose another one with --identity")
+        }
         StatusCode::VERSION_FAILURE => {
             Some("the drive has another cluster version; `kinetic info` shows it")
         }
@@ -277,6 +299,12 @@ fn advice_of(error: &Error) -> Option<&'static str> {
         StatusCode::SERVICE_BUSY => Some("the drive is busy; try again"),
         _ => None,
     }
+}
+
+/// Drives answer a wrong PIN as they do a missing permission, with another text.
+fn is_wrong_pin(error: &Error) -> bool {
+    matches!(error, Error::Refused { status, message, .. }
+        if *status == StatusCode::NOT_AUTHORIZED && !message.starts_with("permission denied"))
 }
 
 const WRONG_KEY: &str = "the drive knows this identity with another key, or not at all; choose \
@@ -304,6 +332,27 @@ mod tests {
             Kind::VersionMismatch
         );
         assert_eq!(refused(StatusCode::NOT_AUTHORIZED).kind(), Kind::Permission);
+    }
+
+    #[test]
+    fn a_wrong_pin_is_told_apart_from_a_missing_permission() {
+        let advice_to = |message: &str| {
+            let failure = Failure::of_pin("pin")(Error::Refused {
+                status: StatusCode::NOT_AUTHORIZED,
+                message: message.to_owned(),
+                cluster_version: None,
+                failed_operation: None,
+            });
+            assert_eq!(failure.kind(), Kind::Permission);
+            failure.advice().unwrap()
+        };
+        for wrong in ["the PIN is wrong", "Invalid old erase pin: <>", ""] {
+            let advice = advice_to(wrong);
+            assert!(advice.contains("--pin-file") && !advice.contains("identity"));
+        }
+        assert!(advice_to("permission denied").contains("--identity"));
+        let advice = refused(StatusCode::NOT_AUTHORIZED).advice().unwrap();
+        assert!(!advice.contains("PIN"), "{advice}");
     }
 
     #[test]

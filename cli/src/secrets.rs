@@ -80,6 +80,22 @@ pub(crate) fn secret_file(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(secret)
 }
 
+/// What serde says of a value that does not fit, without the value, which may be a secret. It says
+/// first what it found and then, after the last such words, what it wanted.
+pub(crate) fn without_value(message: &str) -> String {
+    const WANTED: &str = ", expected ";
+    let found = ["invalid type: ", "invalid value: ", "invalid length "];
+    let begin = found.into_iter().find(|begin| message.starts_with(begin));
+    match (begin, message.rfind(WANTED)) {
+        (Some(begin), Some(at)) => {
+            let begin = begin.trim_end_matches([' ', ':']);
+            let rest = message.get(at..).unwrap_or(WANTED);
+            format!("{begin}{rest}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
 /// From the kernel.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
@@ -95,6 +111,24 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_does_not_fit_is_not_repeated() {
+        let told = [
+            r#"invalid type: string "s3cret", expected i64 at line 1 column 9"#,
+            r#"invalid type: string "s3cret, expected x", expected a sequence"#,
+            "invalid value: integer `53`, expected u8",
+        ]
+        .map(without_value);
+        let expected = [
+            "invalid type, expected i64 at line 1 column 9",
+            "invalid type, expected a sequence",
+            "invalid value, expected u8",
+        ];
+        assert_eq!(told, expected);
+        let unknown = "unknown field `may`, expected `key`";
+        assert_eq!(without_value(unknown), unknown);
+    }
 
     #[test]
     fn a_key_file_loses_one_newline_and_nothing_else() {

@@ -75,6 +75,7 @@ fn a_line_with_a_mistake_is_wrong_usage_and_nothing_is_sent() {
             "a put or a delete",
         ),
         (r#"{"put": "b", "valu": "1"}"#, "valu"),
+        (r#"{"put": "b", "value": 1}"#, "expected a string"),
         (r#"{"put": "hex:0", "value": "1"}"#, "hexadecimal"),
         (r#"{"delete": "b", "value": "1"}"#, "a delete has"),
         (
@@ -102,11 +103,13 @@ fn the_limits_are_shown_and_a_batch_over_them_is_refused_here() {
     let most = limits["max_operation_count_per_batch"].as_u64();
     let most = most.expect("a limit of operations");
     let line = |number| format!("{{\"put\": \"{number}\", \"value\": \"\"}}\n");
-    let lines: String = (0..=most).map(line).collect();
+    // It stops at the first line that is too much, however many follow.
+    let lines: String = (0..most + 100).map(line).collect();
     let said = served
         .batch(&lines)
         .fails(1, &["operations", "kinetic limits"]);
     assert!(said.err.contains(&most.to_string()), "{said}");
+    assert!(said.err.contains(&format!("line {}:", most + 1)), "{said}");
     let lines: String = (0..most).map(line).collect();
     served.batch(&lines).done();
 }

@@ -115,16 +115,19 @@ pub(crate) struct ClearPinArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AclCommand {
-    /// Show the list, without keys; only drives that publish it can tell
+    /// Show the list, without keys, as a file that `acl set` takes once they are filled in
+    ///
+    /// Takes TLS and the permissions getlog and security. The protocol has no request that reads
+    /// the list: drives other than kineticd may not tell it.
     Get,
     /// Replace the whole list by that of a file
     Set(AclFileArgs),
     /// Add the identities of a file, or replace those that are there
     Add(AclFileArgs),
-    /// Take an identity's key and permissions away
+    /// Take identities out of the list
     ///
-    /// The protocol cannot remove one identity of a list that it cannot read: the identity gets
-    /// a random key that nobody knows and no permission. `acl set` leaves it out altogether.
+    /// The identity is sent without permissions and with a random key that nobody knows, whereupon
+    /// kineticd drops it. Drives other than kineticd may keep its number, which can do nothing.
     Remove(RevokeArgs),
 }
 

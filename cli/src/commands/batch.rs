@@ -1,7 +1,7 @@
 //! `batch`: the puts and deletes of a file, together or not at all.
 //!
 //! Guarantees: a file with a mistake is refused before anything is sent; every failure names its
-//! line. Memory holds the whole batch, which the drive's limits bound.
+//! line. Memory holds one line and the batch, and no more is read than the drive's limits allow.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::keys::ByteText;
 use crate::limits::MAX_BATCH_LINE_BYTES;
 use crate::output::{Format, Output};
+use crate::secrets::without_value;
 
 pub(super) async fn batch(
     global: &GlobalArgs,
@@ -26,14 +27,18 @@ pub(super) async fn batch(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let client = connect(global).await?;
-    let lines = read_lines(&args.file)?;
     let mut batch = client.batch();
     let mut numbers = Vec::new();
     let mut bytes = 0;
-    for (number, line) in lines {
+    let mut lines = Lines::of(&args.file)?;
+    while let Some((number, line)) = lines.next()? {
         let read = operation(&client, &line);
         let (operation, size) = read.map_err(|problem| at_line(number, problem))?;
         batch.add(operation);
+        batch.check().map_err(|source| Failure::Batch {
+            action: format!("batch, line {number}"),
+            source: Box::new(source),
+        })?;
         numbers.push(number);
         bytes += size;
     }
@@ -89,38 +94,65 @@ struct Line {
     force: bool,
 }
 
-fn read_lines(path: &Path) -> Result<Vec<(usize, String)>, Failure> {
-    if path == Path::new("-") {
-        return lines_of(io::stdin().lock()).map_err(|source| Failure::Stream {
-            stream: "input",
-            source,
-        });
-    }
-    let opened = File::open(path).and_then(|file| lines_of(BufReader::new(file)));
-    opened.map_err(|source| Failure::File {
-        path: path.to_path_buf(),
-        source,
-    })
+/// The lines of a file, or of standard input, one at a time.
+struct Lines {
+    path: PathBuf,
+    source: Box<dyn BufRead>,
+    number: usize,
 }
 
-/// The lines that are not blank, with their numbers.
-fn lines_of(mut source: impl BufRead) -> io::Result<Vec<(usize, String)>> {
-    let mut lines = Vec::new();
-    for number in 1.. {
-        let mut line = String::new();
-        let limited = &mut io::Read::take(&mut source, MAX_BATCH_LINE_BYTES);
-        if limited.read_line(&mut line)? == 0 {
-            break;
-        }
-        if line.len() as u64 == MAX_BATCH_LINE_BYTES {
-            let text = format!("line {number} is longer than any operation can be");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-        }
-        if !line.trim().is_empty() {
-            lines.push((number, line));
+impl Lines {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let source: Box<dyn BufRead> = if path == Path::new(STDIN) {
+            Box::new(io::stdin().lock())
+        } else {
+            let file = File::open(path).map_err(|source| failure(path, source))?;
+            Box::new(BufReader::new(file))
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            source,
+            number: 0,
+        })
+    }
+
+    /// The next line that is not blank, with its number.
+    fn next(&mut self) -> Result<Option<(usize, String)>, Failure> {
+        loop {
+            self.number += 1;
+            let line = line_of(&mut self.source, self.number);
+            match line.map_err(|source| failure(&self.path, source))? {
+                Some(line) if line.trim().is_empty() => {}
+                line => return Ok(line.map(|line| (self.number, line))),
+            }
         }
     }
-    Ok(lines)
+}
+
+/// The name of standard input.
+const STDIN: &str = "-";
+
+fn failure(path: &Path, source: io::Error) -> Failure {
+    if path == Path::new(STDIN) {
+        let stream = "input";
+        return Failure::Stream { stream, source };
+    }
+    let path = path.to_path_buf();
+    Failure::File { path, source }
+}
+
+/// One line; `None` behind the last one.
+fn line_of(source: &mut impl BufRead, number: usize) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    let limited = &mut io::Read::take(source, MAX_BATCH_LINE_BYTES);
+    if limited.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.len() as u64 == MAX_BATCH_LINE_BYTES {
+        let text = format!("line {number} is longer than any operation can be");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(Some(line))
 }
 
 fn operation(client: &Client, line: &str) -> Result<(BatchOperation, usize), Problem> {
@@ -138,9 +170,10 @@ fn operation(client: &Client, line: &str) -> Result<(BatchOperation, usize), Pro
     }
 }
 
-/// serde_json's text without its own line number, which is always 1.
+/// serde_json's text without what may be a value, and without its own line number, which is
+/// always 1.
 fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
+    let text = without_value(&error.to_string());
     let cut = text.rfind(" at line 1 column ");
     match cut.and_then(|cut| text.get(..cut)) {
         Some(reason) => format!("{reason} (column {})", error.column()),
@@ -206,16 +239,26 @@ fn delete(client: &Client, key: Vec<u8>, line: Line) -> Result<BatchOperation, P
 mod tests {
     use super::*;
 
+    fn lines(source: impl BufRead + 'static) -> Lines {
+        Lines {
+            path: STDIN.into(),
+            source: Box::new(source),
+            number: 0,
+        }
+    }
+
     #[test]
     fn blank_lines_count_and_are_passed_over() {
-        let lines = lines_of(&b"\n{}\n  \n{\"x\":1}"[..]).unwrap();
-        let expected = [(2, "{}\n".to_owned()), (4, "{\"x\":1}".to_owned())];
-        assert_eq!(lines, expected);
+        let mut lines = lines(&b"\n{}\n  \n{\"x\":1}"[..]);
+        let mut next = || lines.next().unwrap();
+        assert_eq!(next(), Some((2, "{}\n".to_owned())));
+        assert_eq!(next(), Some((4, "{\"x\":1}".to_owned())));
+        assert_eq!(next(), None);
     }
 
     #[test]
     fn an_endless_line_is_not_read_to_its_end() {
         let endless = BufReader::new(io::repeat(b'x'));
-        assert!(lines_of(endless).is_err());
+        assert!(lines(endless).next().is_err());
     }
 }

@@ -31,12 +31,15 @@ pub(super) async fn ping(global: &GlobalArgs, output: &mut Output) -> Result<(),
 
 pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let client = connect(global).await?;
-    let log = client.log(&[LogType::Capacities]).await;
-    let log = log.map_err(Failure::of("info"))?.parts;
+    let log = match client.log(&[LogType::Capacities]).await {
+        Ok(log) => Ok(log.parts),
+        Err(error) => Err(withheld(global, error)?),
+    };
     let fingerprint = client.certificate_fingerprint();
     let is_open = opens_with_the_factory_key(global).await?;
     let connection = Content::Record(vec![
         ("drive", one_drive(global)?.into()),
+        ("identity", global.identity.into()),
         ("cluster_version", client.cluster_version().into()),
         (
             "certificate_sha256",
@@ -50,9 +53,12 @@ pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(),
     let mut parts = vec![
         ("connection", connection),
         ("configuration", configuration_of(client.configuration())),
-        ("capacity", capacity(&log.capacity.unwrap_or_default())),
-        ("limits", limits(&client.limits().to_message())),
     ];
+    parts.push(match log {
+        Ok(log) => ("capacity", capacity(&log.capacity.unwrap_or_default())),
+        Err(reason) => ("not_shown", Content::Text(reason)),
+    });
+    parts.push(("limits", limits(&client.limits().to_message())));
     if is_open {
         parts.push(("warning", Content::Text(FACTORY_WARNING.to_owned())));
     }
@@ -62,6 +68,20 @@ pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(),
             .map(|(name, content)| Section { name, content })
             .collect(),
     )
+}
+
+/// Why the drive does not tell its capacity, where it tells the rest: that is in its greeting.
+fn withheld(global: &GlobalArgs, error: Error) -> Result<String, Failure> {
+    let identity = global.identity;
+    match error.status() {
+        Some(StatusCode::NOT_AUTHORIZED) => Ok(format!(
+            "capacity: identity {identity} lacks the permission getlog"
+        )),
+        Some(StatusCode::DEVICE_LOCKED) => Ok(
+            "capacity: the drive is locked; `kinetic unlock` unlocks it with its PIN".to_owned(),
+        ),
+        _ => Err(Failure::of("info")(error)),
+    }
 }
 
 const FACTORY_WARNING: &str = "\

@@ -45,6 +45,8 @@ pub struct Batch {
     timeout: Option<Duration>,
     opening: Opening,
     operations: Vec<Request>,
+    deletes: usize,
+    bytes: usize,
 }
 
 /// A [`Put`] or [`Delete`] as part of a batch. Its durability and its time-out do not count
@@ -138,12 +140,16 @@ impl Batch {
             timeout: None,
             opening: Opening::Awaited,
             operations: Vec::new(),
+            deletes: 0,
+            bytes: 0,
         }
     }
 
     /// Adds an operation, behind the others.
     pub fn add(&mut self, operation: impl Into<BatchOperation>) -> &mut Self {
         let BatchOperation(request) = operation.into();
+        self.deletes += usize::from(request.message_type == MessageType::DELETE);
+        self.bytes = self.bytes.saturating_add(request.bytes());
         self.operations.push(request);
         self
     }
@@ -156,6 +162,31 @@ impl Batch {
     /// Whether it has no operation; committing it does nothing then.
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
+    }
+
+    /// Whether the drive takes as much in one batch as it has now, so that whoever adds to it need
+    /// not collect more than that. [`Batch::commit`] asks, too.
+    ///
+    /// # Errors
+    /// [`BatchError::TooMany`].
+    pub fn check(&self) -> Result<(), BatchError> {
+        let limits = &self.connection.hello().limits;
+        let most = limits
+            .max_operation_count_per_batch
+            .unwrap_or(MAX_OPERATIONS_PER_BATCH);
+        let deletes = limits.max_deletes_per_batch.unwrap_or(most);
+        let bytes = limits.max_batch_size.unwrap_or(MAX_BATCH_SIZE);
+        let bounds = [
+            ("operations", self.len(), most),
+            ("deletes", self.deletes, deletes),
+            ("bytes", self.bytes, bytes),
+        ];
+        for (what, count, limit) in bounds {
+            if count > limit as usize {
+                return Err(BatchError::TooMany { what, count, limit });
+            }
+        }
+        Ok(())
     }
 
     /// Sends the operations together with the request to open the batch, which saves a round
@@ -179,7 +210,8 @@ impl Batch {
     /// [`BatchError`]. After a time-out or a lost connection it is not known whether the batch
     /// was done; it was not done in part.
     pub async fn commit(self) -> Result<(), BatchError> {
-        check(&self.operations, &self.connection.hello().limits)?;
+        self.check()?;
+        check_each(&self.operations, &self.connection.hello().limits)?;
         if self.operations.is_empty() {
             return Ok(());
         }
@@ -199,31 +231,7 @@ fn name(operation: &Request) -> (MessageType, Bytes) {
     (operation.message_type, key.unwrap_or_default())
 }
 
-fn check(operations: &[Request], limits: &Limits) -> Result<(), BatchError> {
-    let is_delete = |operation: &&Request| operation.message_type == MessageType::DELETE;
-    let deletes = operations.iter().filter(is_delete).count();
-    let bytes = operations.iter().map(Request::bytes).sum();
-    let most = limits
-        .max_operation_count_per_batch
-        .unwrap_or(MAX_OPERATIONS_PER_BATCH);
-    let bounds = [
-        ("operations", operations.len(), most),
-        (
-            "deletes",
-            deletes,
-            limits.max_deletes_per_batch.unwrap_or(most),
-        ),
-        (
-            "bytes",
-            bytes,
-            limits.max_batch_size.unwrap_or(MAX_BATCH_SIZE),
-        ),
-    ];
-    for (what, count, limit) in bounds {
-        if count > limit as usize {
-            return Err(BatchError::TooMany { what, count, limit });
-        }
-    }
+fn check_each(operations: &[Request], limits: &Limits) -> Result<(), BatchError> {
     for (index, operation) in operations.iter().enumerate() {
         check_sizes(operation, limits).map_err(|source| {
             let (request, key) = name(operation);

@@ -87,10 +87,46 @@ fn a_list_lets_an_identity_in_and_removing_it_shuts_it_out() {
 }
 
 #[test]
-fn the_list_cannot_be_read_back_and_the_command_says_so() {
+fn info_shows_what_an_identity_may_see_and_says_what_it_may_not() {
+    let (served, list) = Served::with_list();
+    let set = served.secured().args(["acl", "set", &list, "--yes"]);
+    set.run().done();
+    let info = || served.seven().args(["info", "--output", "json"]).run();
+    let said = info().done();
+    let shown = said.json();
+    assert_eq!(shown["connection"]["identity"], 7, "{said}");
+    assert_eq!(shown["limits"]["max_key_size"], 4096, "{said}");
+    assert!(shown["capacity"].is_null(), "{said}");
+    let missing = shown["not_shown"].as_str().unwrap_or_default();
+    assert!(
+        missing.contains("capacity") && missing.contains("getlog"),
+        "{said}"
+    );
+    served.with_pin("1234", &["lock", "--yes"]).done();
+    let said = info().done();
+    let missing = said.json()["not_shown"].clone();
+    let missing = missing.as_str().unwrap_or_default();
+    assert!(missing.contains("kinetic unlock"), "{said}");
+    // What it may not see is nobody's business who has no key at all.
+    let stranger = served.kinetic().args(["--identity", "8", "info"]).run();
+    stranger.fails(6, &["HMAC_FAILURE"]);
+}
+
+#[test]
+fn the_advice_for_a_wrong_pin_is_about_pins() {
     let (served, _) = Served::with_list();
-    let said = served.secured().args(["acl", "get"]).run();
-    said.fails(1, &["access control list", "protocol"]);
+    served.set_pin("lock", "1234");
+    served.set_pin("erase", "1234");
+    for command in [
+        &["lock", "--yes"][..],
+        &["erase", "--yes"],
+        &["pin", "clear", "lock", "--yes"],
+    ] {
+        let said = served.with_pin("1", command);
+        let said = said.exits(6);
+        assert!(said.err.contains("--pin-file"), "{said}");
+        assert!(!said.err.contains("identity"), "{said}");
+    }
 }
 
 #[test]

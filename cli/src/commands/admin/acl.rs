@@ -1,12 +1,10 @@
 //! `acl get|set|add|remove`.
 //!
 //! Guarantees: what is shown has no keys; an identity that is removed can sign nothing any more.
-//! The protocol has no request that reads the list, so `get` asks for a log of the name
-//! `org.kinetic.acl`, which a drive may publish, and says so where there is none. Not here: the
-//! file of a list (`list`).
+//! The protocol has no request that reads the list: `get` asks for the log that our drives publish,
+//! and says so where there is none. Not here: the file of a list (`list`).
 
 use kinetic_client::{Acl, Client, Error};
-use serde_json::Value;
 
 use super::fleet::{Record, agree, each};
 use super::list;
@@ -15,9 +13,6 @@ use crate::failure::Failure;
 use crate::limits::RANDOM_KEY_BYTES;
 use crate::output::Output;
 use crate::secrets::random;
-
-/// The log in which a drive tells its list, as JSON and without keys.
-const LIST_LOG: &str = "org.kinetic.acl";
 
 pub(in crate::commands) async fn acl(
     global: &GlobalArgs,
@@ -33,32 +28,10 @@ pub(in crate::commands) async fn acl(
 }
 
 async fn get(client: Client) -> Result<Record, Failure> {
-    let log = client.log(&[]).device(LIST_LOG).await;
-    let log = match log {
-        Err(error) if error.is_not_found() => return Err(Failure::Unpublished),
-        other => other.map_err(Failure::of("acl get"))?,
-    };
-    let mut list: Value =
-        serde_json::from_slice(&log.value).map_err(|_broken| Failure::Unpublished)?;
-    redact(&mut list);
-    Ok(vec![("acl", list)])
-}
-
-/// No drive should tell keys; what one tells all the same is not passed on.
-fn redact(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                let is_key = name.eq_ignore_ascii_case("key") && !member.is_boolean();
-                if is_key {
-                    *member = "(not shown)".into();
-                } else {
-                    redact(member);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(redact),
-        _ => {}
+    match client.acls().await {
+        Ok(acls) => list::record(acls),
+        Err(error) if error.is_not_found() => Err(Failure::Unpublished),
+        Err(error) => Err(Failure::of("acl get")(error)),
     }
 }
 
@@ -78,7 +51,11 @@ async fn set(global: &GlobalArgs, args: AclFileArgs, output: &mut Output) -> Res
 
 async fn add(global: &GlobalArgs, args: AclFileArgs, output: &mut Output) -> Result<(), Failure> {
     let acls = list::read(&args.file)?;
-    merge(global, output, ("added", acls)).await
+    let work = move |client: Client| {
+        let setting = client.set_acls(acls.clone()).merge();
+        async move { finish(setting.await, "acl add") }
+    };
+    each(global, output, "added", work).await
 }
 
 async fn remove(global: &GlobalArgs, args: RevokeArgs, output: &mut Output) -> Result<(), Failure> {
@@ -96,38 +73,31 @@ async fn remove(global: &GlobalArgs, args: RevokeArgs, output: &mut Output) -> R
     };
     let acls = args.identities.iter().map(revoke);
     let acls = acls.collect::<Result<Vec<Acl>, Failure>>()?;
-    merge(global, output, ("removed", acls)).await
+    let work = move |client: Client| {
+        let acls = acls.clone();
+        async move {
+            must_be_listed(&client, &acls).await?;
+            finish(client.set_acls(acls).merge().await, "acl remove")
+        }
+    };
+    each(global, output, "removed", work).await
 }
 
-async fn merge(
-    global: &GlobalArgs,
-    output: &mut Output,
-    (done, acls): (&str, Vec<Acl>),
-) -> Result<(), Failure> {
-    let work = move |client: Client| {
-        let setting = client.set_acls(acls.clone()).merge();
-        async move { finish(setting.await, "acl") }
+/// A number that was mistyped must not be reported as removed, where the drive tells its list.
+async fn must_be_listed(client: &Client, acls: &[Acl]) -> Result<(), Failure> {
+    let listed = match client.acls().await {
+        Ok(listed) => listed,
+        Err(error) if error.status().is_some() => return Ok(()),
+        Err(error) => return Err(Failure::of("acl remove")(error)),
     };
-    each(global, output, done, work).await
+    let is_listed = |acl: &&Acl| listed.iter().any(|one| one.identity == acl.identity);
+    match acls.iter().find(|acl| !is_listed(acl)) {
+        Some(Acl { identity, .. }) => Err(Failure::NoSuchIdentity(*identity)),
+        None => Ok(()),
+    }
 }
 
 fn finish(outcome: Result<(), Error>, action: &str) -> Result<Record, Failure> {
     outcome.map_err(Failure::of(action))?;
-    Ok(Vec::new())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_key_that_a_drive_tells_is_not_shown() {
-        let mut list = json!({"identities": [{"identity": 1, "key": "s3cret",
-            "factory_key": true, "scopes": [{"Key": "s3cret"}]}]});
-        redact(&mut list);
-        let text = list.to_string();
-        assert!(!text.contains("s3cret"), "{text}");
-        assert!(text.contains("factory_key\":true"), "{text}");
-    }
+    Ok(Record::default())
 }

@@ -15,8 +15,14 @@ use crate::connect::{config, drives};
 use crate::failure::Failure;
 use crate::output::{Format, Output};
 
-/// What there is to tell of a drive, beside its address.
-pub(super) type Record = Vec<(&'static str, Value)>;
+/// What there is to tell of a drive, beside its address; often nothing.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// For programs, and for people where there is no document.
+    pub(super) fields: Vec<(&'static str, Value)>,
+    /// For people: a text of its own, below the drive's address as a comment.
+    pub(super) document: Option<String>,
+}
 
 /// A drive's name, and how it went.
 type Told = (String, Result<Record, Failure>);
@@ -93,19 +99,24 @@ fn report(told: Vec<Told>, output: &mut Output, done: &str) -> Result<(), Failur
 }
 
 fn tell(drive: &str, record: Record, output: &mut Output, done: &str) -> Result<(), Failure> {
-    match output.format() {
-        Format::Table if record.is_empty() => output.line(&format!("{drive}: {done}")),
-        Format::Table => {
-            let values = record.iter().map(|(_, value)| match value {
+    let Record { fields, document } = record;
+    match (output.format(), document) {
+        (Format::Table, Some(document)) => {
+            output.line(&format!("# {drive}"))?;
+            output.line(document.trim_end())
+        }
+        (Format::Table, None) if fields.is_empty() => output.line(&format!("{drive}: {done}")),
+        (Format::Table, None) => {
+            let values = fields.iter().map(|(_, value)| match value {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             });
             let values: Vec<String> = values.collect();
             output.line(&format!("{drive}: {}", values.join(" ")))
         }
-        Format::Json => {
+        (Format::Json, _) => {
             let head = [("drive", drive.into()), ("ok", true.into())];
-            output.record(head.into_iter().chain(record).collect())
+            output.record(head.into_iter().chain(fields).collect())
         }
     }
 }

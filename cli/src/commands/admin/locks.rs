@@ -4,7 +4,7 @@
 
 use kinetic_client::Client;
 
-use super::fleet::{agree, each};
+use super::fleet::{Record, agree, each};
 use crate::args::{EraseArgs, GlobalArgs, LockArgs, PinArgs};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,8 +24,8 @@ pub(in crate::commands) async fn lock(
     let work = move |client: Client| {
         let pin = pin.clone();
         async move {
-            client.lock(pin).await.map_err(Failure::of("lock"))?;
-            Ok(Vec::new())
+            client.lock(pin).await.map_err(Failure::of_pin("lock"))?;
+            Ok(Record::default())
         }
     };
     each(global, output, "locked", work).await
@@ -40,8 +40,11 @@ pub(in crate::commands) async fn unlock(
     let work = move |client: Client| {
         let pin = pin.clone();
         async move {
-            client.unlock(pin).await.map_err(Failure::of("unlock"))?;
-            Ok(Vec::new())
+            client
+                .unlock(pin)
+                .await
+                .map_err(Failure::of_pin("unlock"))?;
+            Ok(Record::default())
         }
     };
     each(global, output, "unlocked", work).await
@@ -64,8 +67,8 @@ pub(in crate::commands) async fn erase(
             client.erase(pin.clone())
         };
         async move {
-            erasing.await.map_err(Failure::of("erase"))?;
-            Ok(Vec::new())
+            erasing.await.map_err(Failure::of_pin("erase"))?;
+            Ok(Record::default())
         }
     };
     each(global, output, "erased", work).await

@@ -5,7 +5,7 @@
 
 use kinetic_client::{Client, PinKind};
 
-use super::fleet::{agree, each};
+use super::fleet::{Record, agree, each};
 use crate::args::{ClearPinArgs, GlobalArgs, PinArgs, PinCommand, PinKindArg, SetPinArgs};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -64,8 +64,8 @@ async fn change(
             change = change.current(current.clone());
         }
         async move {
-            change.await.map_err(Failure::of("pin"))?;
-            Ok(Vec::new())
+            change.await.map_err(Failure::of_pin("pin"))?;
+            Ok(Record::default())
         }
     };
     each(global, output, done, work).await

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kinetic_client::Client;
 use kinetic_client::limits::MAX_VALUE_SIZE;
 
-use super::fleet::{agree, each};
+use super::fleet::{Record, agree, each};
 use crate::args::{ClusterVersionCommand, FirmwareArgs, GlobalArgs};
 use crate::commands::write::read_value;
 use crate::failure::Failure;
@@ -19,9 +19,7 @@ pub(in crate::commands) async fn cluster_version(
 ) -> Result<(), Failure> {
     let args = match command {
         ClusterVersionCommand::Get => {
-            let work = |client: Client| async move {
-                Ok(vec![("cluster_version", client.cluster_version().into())])
-            };
+            let work = |client: Client| async move { Ok(in_force(client.cluster_version())) };
             return each(global, output, "", work).await;
         }
         ClusterVersionCommand::Set(args) => args,
@@ -32,9 +30,16 @@ pub(in crate::commands) async fn cluster_version(
     let work = move |client: Client| async move {
         let set = client.set_cluster_version(version).await;
         set.map_err(Failure::of("cluster-version set"))?;
-        Ok(vec![("cluster_version", version.into())])
+        Ok(in_force(version))
     };
     each(global, output, "set", work).await
+}
+
+fn in_force(version: i64) -> Record {
+    Record {
+        fields: vec![("cluster_version", version.into())],
+        ..Record::default()
+    }
 }
 
 pub(in crate::commands) async fn firmware(
@@ -49,7 +54,7 @@ pub(in crate::commands) async fn firmware(
         async move {
             let sent = client.download_firmware(image).await;
             sent.map_err(Failure::of("firmware"))?;
-            Ok(Vec::new())
+            Ok(Record::default())
         }
     };
     each(global, output, "took the image", work).await
