@@ -47,13 +47,23 @@ impl Served {
 
     /// The drive as a process that was killed finds it.
     fn killed_and_restarted(self) -> Self {
+        self.started_again(|drive| drive.kill().expect("a killed drive"), &[])
+    }
+
+    /// The drive after a stop, started with further arguments.
+    fn restarted(self, arguments: &[&str]) -> Self {
+        let stop = |drive: Drive| assert!(drive.stop().expect("a stop").success());
+        self.started_again(stop, arguments)
+    }
+
+    fn started_again(self, end: impl FnOnce(Drive), arguments: &[&str]) -> Self {
         let Self {
             drive,
             image,
             folder,
         } = self;
-        drive.kill().expect("a killed drive");
-        let drive = Drive::start(&image, &[]).expect("the drive opens after a kill");
+        end(drive);
+        let drive = Drive::start(&image, arguments).expect("the drive opens again");
         Self {
             drive,
             image,

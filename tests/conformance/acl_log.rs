@@ -36,7 +36,7 @@ fn ask(talk: &mut Conversation, types: &[Type]) -> Reply {
 
 fn identities(reply: &Reply) -> Value {
     let list: Value = serde_json::from_slice(&reply.value).expect("JSON");
-    list["identities"].clone()
+    list.get("identities").cloned().expect("identities")
 }
 
 #[test]

@@ -13,6 +13,8 @@ use kinetic_simulator::SimDisk;
 use kinetic_simulator::disk::SyncFailure;
 use kinetic_store::{FormatOptions, Options};
 use kinetic_tests::conversation::{Conversation, Reply, about, key_only};
+use kinetic_tests::raw::Door;
+use kinetic_tests::tls::Version;
 use tokio::runtime::Runtime;
 
 use crate::{KEPT, KEPT_VALUE, serves};
@@ -20,14 +22,15 @@ use crate::{KEPT, KEPT_VALUE, serves};
 const DISK_BYTES: u64 = 256 << 20;
 
 /// A server in this process, over a disk that breaks on command.
-struct Patient {
-    disk: SimDisk,
+pub(crate) struct Patient {
+    pub(crate) disk: SimDisk,
     plain: SocketAddr,
     server: Server,
     runtime: Runtime,
 }
 
-fn disk() -> SimDisk {
+/// With an empty drive on it.
+pub(crate) fn disk() -> SimDisk {
     let disk = SimDisk::new(DISK_BYTES, 7).expect("a simulated disk");
     let options = FormatOptions {
         uuid: [1; 16],
@@ -39,7 +42,7 @@ fn disk() -> SimDisk {
 }
 
 impl Patient {
-    fn start(disk: SimDisk) -> Self {
+    pub(crate) fn start(disk: SimDisk) -> Self {
         let medium = Medium::open(Arc::new(disk.clone()), Options::default());
         let medium = medium.expect("a drive");
         let runtime = Runtime::new().expect("a runtime");
@@ -57,8 +60,13 @@ impl Patient {
         Conversation::begin(self.plain).expect("a hello")
     }
 
+    pub(crate) fn talk_tls(&self) -> Conversation {
+        let tls = self.server.tls_addr().expect("a port for TLS");
+        Conversation::begin(Door::Tls(tls, Version::Tls13)).expect("a hello")
+    }
+
     /// Stops it; whether everything is on the disk.
-    fn stop(self) -> bool {
+    pub(crate) fn stop(self) -> bool {
         let drive = Arc::clone(self.server.drive());
         self.runtime.block_on(self.server.stop());
         drive.device.medium.stop()

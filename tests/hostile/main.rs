@@ -3,15 +3,16 @@
 //! What must come of it: an error that says what is wrong, nothing lost that was acknowledged, and
 //! a drive that goes on serving others. [`Target::still_serves`] asks for the last after each act.
 
+mod disks;
 mod offline;
 
 mod damage;
-mod disks;
 mod export;
 mod frames;
 mod images;
 mod peers;
 mod requests;
+mod settings;
 
 use std::fs;
 use std::net::SocketAddr;

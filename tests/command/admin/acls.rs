@@ -49,9 +49,13 @@ impl Served {
     /// Numbers of the identities.
     fn identities(&self) -> Vec<i64> {
         let said = self.acl(&["get", "--output", "json"]).done();
-        let list = said.json()["identities"].clone();
-        let list = list.as_array().expect("a list").iter();
-        list.filter_map(|one| one["identity"].as_i64()).collect()
+        let list = said.json();
+        let list = list.get("identities").and_then(Value::as_array);
+        let numbers = list
+            .expect("a list")
+            .iter()
+            .map(|one| one.get("identity")?.as_i64());
+        numbers.collect::<Option<_>>().expect("numbers")
     }
 
     /// Whether identity 7 gets past the drive's check of its signature.

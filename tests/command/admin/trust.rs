@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kinetic_server::certificate::Certificate;
+
 use crate::Served;
 
 impl Served {
@@ -41,6 +45,43 @@ fn a_pinned_drive_is_reached_and_another_is_not() {
     let either = format!("{other},{fingerprint}");
     let said = served.over_tls().args(["--fingerprint", &either, "ping"]);
     said.run().done();
+}
+
+/// A part of a PEM file.
+fn pem(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+}
+
+#[test]
+fn the_certificate_stays_over_restarts_and_erases_and_goes_for_one_that_is_given() {
+    let served = Served::new();
+    let own = served.fingerprint();
+    let served = served.restarted(&[]);
+    assert_eq!(served.fingerprint(), own);
+    for erase in [&["erase", "--yes"][..], &["erase", "--secure", "--yes"]] {
+        let erase = served.secured().args(erase);
+        erase.env("KINETIC_PIN", "").run().done();
+        assert_eq!(served.fingerprint(), own);
+    }
+    let served = served.killed_and_restarted();
+    assert_eq!(served.fingerprint(), own);
+    assert_ne!(Served::new().fingerprint(), own, "every drive has its own");
+
+    let given = Certificate::of_drive("given", vec!["127.0.0.1".to_owned()]);
+    let (certificate, key) = given.expect("a certificate").to_kept();
+    let files = [served.path("cert.pem"), served.path("key.pem")];
+    let texts = [pem("CERTIFICATE", &certificate), pem("PRIVATE KEY", &key)];
+    for (file, text) in files.iter().zip(texts) {
+        fs::write(file, text).expect("a file");
+    }
+    let [certificate, key] = files.map(|file| file.display().to_string());
+    let served = served.restarted(&["--tls-cert", &certificate, "--tls-key", &key]);
+    assert_ne!(served.fingerprint(), own);
+    let ping = served.over_tls().args(["ping", "--ca"]);
+    ping.args([&certificate]).run().done();
+    // Its own one was not replaced: without the files it is back.
+    assert_eq!(served.restarted(&[]).fingerprint(), own);
 }
 
 #[test]
