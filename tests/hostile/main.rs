@@ -17,6 +17,7 @@ mod settings;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use kinetic_tests::conversation::Conversation;
 use kinetic_tests::drive::{Drive, DriveError};
@@ -30,6 +31,10 @@ struct Target {
     image: PathBuf,
     _folder: TempDir,
 }
+
+/// How long a drive may take to stop whatever its peers do: the ten seconds that it gives them, and
+/// as long again for the disk of a loaded machine.
+const STOP_BOUND: Duration = Duration::from_secs(20);
 
 /// The key of that entry.
 const KEPT: &[u8] = b"kept";
@@ -94,7 +99,8 @@ impl Target {
         } = self;
         let status = std::thread::scope(|scope| {
             let others = scope.spawn(meanwhile);
-            let status = drive.stop().expect("a drive that stops");
+            let (status, took) = timed(|| drive.stop().expect("a drive that stops"));
+            assert!(took < STOP_BOUND, "the drive took {took:?} to stop");
             others.join().expect("what peers see of the stop");
             status
         });
@@ -121,6 +127,17 @@ impl Target {
         let kibibytes: u64 = number.and_then(|text| text.parse().ok()).expect("a number");
         kibibytes << 10
     }
+}
+
+/// Does something; how long it took.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a real drive keeps its peers waiting"
+)]
+fn timed<R>(act: impl FnOnce() -> R) -> (R, Duration) {
+    let begun = Instant::now();
+    let done = act();
+    (done, begun.elapsed())
 }
 
 /// A healthy client is served, and what was stored before is there.

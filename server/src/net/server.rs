@@ -282,6 +282,7 @@ async fn accept(
     }
     drop(doors);
     hall.registry.stop();
+    hall.workers.changes.stop();
     let drained = timeout(hall.config.drain, async {
         while let Some(ended) = connections.join_next().await {
             log_panic(ended);

@@ -3,6 +3,7 @@
 mod changes;
 mod crowds;
 mod forgeries;
+mod pins;
 mod silence;
 mod stops;
 

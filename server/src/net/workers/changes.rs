@@ -3,11 +3,13 @@
 //! Guarantees: changes are done one after the other; who has said a wrong PIN waits for the next
 //! try, longer each time, and nobody else waits with them; what waits is bounded, of all sources
 //! and of each, and what finds no room is told so. When a lock or an erase is told of, all batches
-//! that were open before it are gone. The thread ends when the last way to it is dropped.
+//! that were open before it are gone. A stop waits for no wrong PIN. The thread ends when the last
+//! way to it is dropped.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -43,32 +45,52 @@ impl ChangeJob {
     }
 }
 
+/// What the thread is sent.
+enum Errand {
+    /// To make a change.
+    Make(Box<ChangeJob>),
+    /// To look whether the server stops.
+    Look,
+}
+
 /// The way to the thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Changes {
-    jobs: Sender<Box<ChangeJob>>,
+    errands: Sender<Errand>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Changes {
     /// Starts it.
     pub(crate) fn start(drive: &Arc<Drive>, clock: Clock) -> io::Result<(Self, JoinHandle<()>)> {
-        let (jobs, queue) = bounded(CHANGE_QUEUE);
+        let (errands, queue) = bounded(CHANGE_QUEUE);
+        let stopping = Arc::default();
         let mut desk = Desk {
             drive: Arc::clone(drive),
             clock,
             penalties: Penalties::default(),
             delayed: Delayed::default(),
+            stopping: Arc::clone(&stopping),
         };
         let thread = std::thread::Builder::new().name("kinetic-change".to_owned());
         let handle = thread.spawn(move || desk.work(&queue))?;
-        Ok((Self { jobs }, handle))
+        Ok((Self { errands, stopping }, handle))
+    }
+
+    /// Has it wait for no PIN any more, for the server stops: who waits is told so.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        // A full queue wakes it as well.
+        let _ = self.errands.try_send(Errand::Look);
     }
 
     /// Queues a change, or gives it back when the queue is full.
     pub(crate) fn submit(&self, job: Box<ChangeJob>) -> Result<(), Box<ChangeJob>> {
-        self.jobs.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
-        })
+        match self.errands.try_send(Errand::Make(job)) {
+            Err(TrySendError::Full(Errand::Make(job)))
+            | Err(TrySendError::Disconnected(Errand::Make(job))) => Err(job),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
@@ -77,12 +99,13 @@ struct Desk {
     clock: Clock,
     penalties: Penalties,
     delayed: Delayed,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Desk {
-    fn work(&mut self, queue: &Receiver<Box<ChangeJob>>) {
+    fn work(&mut self, queue: &Receiver<Errand>) {
         loop {
-            let job = match self.delayed.first_us() {
+            let errand = match self.delayed.first_us() {
                 None => queue
                     .recv()
                     .map_err(|_closed| RecvTimeoutError::Disconnected),
@@ -91,14 +114,19 @@ impl Desk {
                     queue.recv_timeout(Duration::from_micros(wait_us))
                 }
             };
-            match job {
-                Ok(job) => self.take(job),
-                Err(RecvTimeoutError::Timeout) => {}
+            match errand {
+                Ok(Errand::Make(job)) => self.take(job),
+                Ok(Errand::Look) | Err(RecvTimeoutError::Timeout) => {}
                 // Nobody is left to hear of what still waits.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             while let Some(job) = self.delayed.pop(self.clock.now_us()) {
                 self.take(job);
+            }
+            if self.stopping.load(Ordering::Acquire) {
+                while let Some(job) = self.delayed.pop(u64::MAX) {
+                    give_up(*job);
+                }
             }
         }
     }
@@ -133,6 +161,12 @@ impl Desk {
     }
 }
 
+/// The server ends before the time of this try comes.
+fn give_up(job: ChangeJob) {
+    let text = "the drive stops; the PIN was not tried";
+    job.tell(Answer::of(StatusCode::SERVICE_BUSY.with_text(text)));
+}
+
 /// Tries of PINs that wait for their time, earliest first.
 #[derive(Default)]
 struct Delayed {
@@ -163,3 +197,6 @@ impl Delayed {
         (first.key().0 <= now_us).then(|| first.remove())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,56 +1,6 @@
-//! A drive that is told to stop (SIGTERM) while peers are in the middle of something.
-//!
-//! What must come of it: status 0, a last word to every peer, and after the next start everything
-//! that was acknowledged, and of a batch all or nothing.
+//! SIGTERM in the middle of writes, of batches, and of answers that nobody reads.
 
-use std::collections::BTreeSet;
-
-use kinetic_proto::schema::command::{Body, KeyValue, Synchronization};
-use kinetic_proto::{MessageType, StatusCode};
-use kinetic_tests::conversation::{Conversation, Reply, about, key_only};
-use kinetic_tests::raw::{Answer, Door, RawConnection, request};
-use kinetic_tests::tls::Version;
-
-use crate::Target;
-
-/// Everything that comes until the connection ends; the last of it says that the drive stops.
-fn to_the_end(connection: &mut RawConnection) -> Vec<Reply> {
-    let mut replies = Vec::new();
-    while let Answer::Frame(frame) = connection.read().expect("frames or the end") {
-        replies.push(Reply::of(&frame));
-    }
-    let last = replies.pop().expect("a last word");
-    assert_eq!(last.code(), StatusCode::CONNECTION_TERMINATED, "{last:?}");
-    assert!(last.received.is_unsolicited());
-    replies
-}
-
-fn key(number: u64) -> Vec<u8> {
-    format!("key {number}").into_bytes()
-}
-
-fn put(talk: &mut Conversation, number: u64, batch: Option<u32>) -> Vec<u8> {
-    let entry = KeyValue {
-        synchronization: Some(Synchronization::Writethrough.into()),
-        ..key_only(&key(number))
-    };
-    let mut command = talk.command(MessageType::PUT, about(entry));
-    command.header.as_mut().expect("a header").batch_id = batch;
-    request(&command, b"value")
-}
-
-fn of_batch(talk: &mut Conversation, kind: MessageType, id: u32) -> Vec<u8> {
-    let mut command = talk.command(kind, Body::default());
-    command.header.as_mut().expect("a header").batch_id = Some(id);
-    request(&command, &[])
-}
-
-/// Which of so many keys are stored.
-fn stored(target: &Target, count: u64) -> BTreeSet<u64> {
-    let mut talk = target.talk();
-    let is_stored = |number: &u64| talk.get(&key(*number)).code() == StatusCode::SUCCESS;
-    (0..count).filter(is_stored).collect()
-}
+use super::*;
 
 #[test]
 fn in_the_middle_of_a_pipeline_what_was_acknowledged_is_kept() {
@@ -141,22 +91,75 @@ fn in_the_middle_of_many_batches_each_is_done_whole_or_not_at_all() {
 }
 
 #[test]
-fn idle_connections_get_a_last_word_and_hold_up_nothing() {
+fn while_batches_of_many_connections_are_open_nothing_of_them_is_done() {
+    const PEERS: u64 = 40;
     let target = Target::new();
-    let plain = Door::Plain(target.drive.plain());
-    let tls = Door::Tls(target.drive.tls(), Version::Tls13);
-    let mut idle: Vec<RawConnection> = [plain, tls]
-        .into_iter()
-        .flat_map(|door| std::iter::repeat_n(door, 50))
-        .map(|door| RawConnection::connect_and_greet(door).expect("a hello").0)
-        .collect();
-    // One of them never shakes hands.
-    let stalled = RawConnection::connect(target.drive.tls()).expect("a connection");
+    let mut peers: Vec<Conversation> = (0..PEERS).map(|_| target.talk()).collect();
+    for (number, talk) in (0..).zip(&mut peers) {
+        let mut bytes = of_batch(talk, MessageType::START_BATCH, 1);
+        bytes.extend(put(talk, number, Some(1)));
+        talk.raw().send(&bytes).expect("it is sent");
+        talk.answer().success();
+    }
     let target = target.restarted(|| {
-        for connection in &mut idle {
-            assert!(to_the_end(connection).is_empty());
+        for (number, talk) in (0..).zip(&mut peers) {
+            // Some go on with their batches until they hear of the end.
+            let more = put(talk, number, Some(1));
+            if number % 2 == 0 {
+                let _ = talk.raw().send(&more);
+            }
+            assert!(to_the_end(talk.raw()).is_empty());
         }
     });
-    drop(stalled);
+    assert!(stored(&target, PEERS).is_empty());
+    target.still_serves();
+}
+
+/// The acknowledged writes among what has come by the end, however that comes.
+fn acknowledged_at_last(connection: &mut RawConnection) -> BTreeSet<u64> {
+    let put = MessageType::PUT.response().map(i32::from);
+    let mut acknowledged = BTreeSet::new();
+    while let Ok(Answer::Frame(frame)) = connection.read() {
+        let reply = Reply::of(&frame);
+        let is_put = reply.header().message_type == put;
+        if is_put && reply.code() == StatusCode::SUCCESS {
+            acknowledged.extend(reply.header().ack_sequence);
+        }
+    }
+    acknowledged
+}
+
+#[test]
+fn while_ten_thousand_requests_are_in_flight_and_no_answer_is_read() {
+    const PEERS: usize = 2;
+    const REQUESTS: u64 = 10_000;
+    let target = Target::new();
+    target.talk().put(b"large", &[7; 20_000]).success();
+    let mut peers: Vec<Conversation> = (0..PEERS).map(|_| target.talk()).collect();
+    // Every other one is a write; the sequence is its key. The answers are far more than sockets
+    // and the drive hold for a peer.
+    for talk in &mut peers {
+        let first = put(talk, 1, None);
+        talk.raw().send(&first).expect("it is sent");
+        talk.answer();
+        let requests = (2..=REQUESTS).map(|sequence| {
+            if sequence % 2 == 1 {
+                return put(talk, sequence, None);
+            }
+            let get = talk.command(MessageType::GET, about(key_only(b"large")));
+            request(&get, &[])
+        });
+        let bytes: Vec<u8> = requests.flatten().collect();
+        talk.raw().send(&bytes).expect("it is sent");
+    }
+    target.still_serves();
+    let target = target.restarted(|| ());
+    let mut acknowledged: BTreeSet<u64> = peers
+        .iter_mut()
+        .flat_map(|talk| acknowledged_at_last(talk.raw()))
+        .collect();
+    acknowledged.insert(1);
+    let stored = stored(&target, REQUESTS);
+    assert!(stored.is_superset(&acknowledged), "a write is lost");
     target.still_serves();
 }
