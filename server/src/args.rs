@@ -12,9 +12,10 @@ use std::time::Duration;
 use clap::Parser;
 use kinetic_server::certificate::{Certificate, CertificateError};
 use kinetic_server::config::{BadTlsListen, TlsListen};
-use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize};
+use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize, NewImage};
 use kinetic_server::ops::setup::public_key;
 use kinetic_server::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
+use kinetic_store::Seal;
 use serde::Deserialize;
 
 /// One disk as an Ethernet-addressable key-value drive.
@@ -26,6 +27,10 @@ pub(crate) struct Args {
     /// Size of an image that is created [default: 16GiB]
     #[arg(long)]
     size: Option<ImageSize>,
+    /// Do not encrypt what an image that is created stores: whoever has the disk reads it, an erase
+    /// leaves it readable, and there is no lock PIN
+    #[arg(long)]
+    unsealed: bool,
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8123]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -68,6 +73,7 @@ pub(crate) struct Args {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     size: Option<String>,
+    unsealed: Option<bool>,
     listen: Option<SocketAddr>,
     tls_listen: Option<String>,
     tls_cert: Option<PathBuf>,
@@ -100,7 +106,7 @@ pub(crate) enum Greeting {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) image: PathBuf,
-    pub(crate) size: ImageSize,
+    pub(crate) new: NewImage,
     pub(crate) greeting: Greeting,
     pub(crate) log: Option<String>,
     pub(crate) config: Config,
@@ -164,11 +170,7 @@ impl Args {
             None => File::default(),
         };
         let batches = file.batches()?;
-        let size = match (self.size, file.size) {
-            (Some(size), _) => size,
-            (None, Some(text)) => text.parse()?,
-            (None, None) => DEFAULT_SIZE,
-        };
+        let new = self.new_image(&file)?;
         let mut config = Config {
             batches,
             ..Config::default()
@@ -215,11 +217,27 @@ impl Args {
         let json = self.ready_json || file.ready_json == Some(true);
         Ok(Settings {
             image: self.image,
-            size,
+            new,
             greeting: if json { Greeting::Json } else { Greeting::Text },
             log: self.log.or(file.log),
             config,
         })
+    }
+}
+
+impl Args {
+    fn new_image(&self, file: &File) -> Result<NewImage, SettingsError> {
+        let size = match (self.size, &file.size) {
+            (Some(size), _) => size,
+            (None, Some(text)) => text.parse()?,
+            (None, None) => DEFAULT_SIZE,
+        };
+        let seal = if self.unsealed || file.unsealed == Some(true) {
+            Seal::Plain
+        } else {
+            Seal::Sealed
+        };
+        Ok(NewImage { size, seal })
     }
 }
 
@@ -292,7 +310,8 @@ mod tests {
         let file = "listen = '127.0.0.1:1'\nsize = '1GiB'\nmax-connections = 7\n";
         let settings = settle(&["--listen", "127.0.0.1:2"], file).unwrap();
         assert_eq!(settings.config.listen.port(), 2);
-        assert_eq!(settings.size, ImageSize(1 << 30));
+        assert_eq!(settings.new.size, ImageSize(1 << 30));
+        assert_eq!(settings.new.seal, Seal::Sealed);
         assert_eq!(settings.config.max_connections, 7);
         assert_eq!(settings.greeting, Greeting::Text);
     }

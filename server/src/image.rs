@@ -12,7 +12,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use kinetic_store::disk::{DiskOpenError, FileDisk};
-use kinetic_store::{FormatError, FormatOptions, Options, Probe};
+use kinetic_store::open::slots;
+use kinetic_store::{FormatError, FormatOptions, Options, Probe, Seal};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use thiserror::Error;
@@ -63,6 +64,16 @@ pub enum ImageError {
         /// Why.
         source: MediumError,
     },
+    /// It was to be a drive that is not sealed, and it is one that is.
+    #[error(
+        "the drive {} is sealed, and stays so: leave --unsealed out, or, if its content may be \
+         lost, make it another drive: kinetic drive format --force --unsealed {}",
+        .path.display(), .path.display()
+    )]
+    IsSealed {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// A new image has nowhere to be.
     #[error(
         "{} cannot be created: its directory does not exist; create that first",
@@ -94,18 +105,29 @@ pub enum Origin {
     Created(ImageSize),
 }
 
-/// Opens the drive at a path, creating an image of this size where there is nothing.
+/// What an image is to be that is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewImage {
+    /// How large.
+    pub size: ImageSize,
+    /// Whether what it stores is encrypted. A drive that is there and sealed is refused where it
+    /// is not to be.
+    pub seal: Seal,
+}
+
+/// Opens the drive at a path, creating an image like this where there is nothing.
 pub fn open_or_create(
     path: &Path,
-    size: ImageSize,
+    new: NewImage,
     options: Options,
 ) -> Result<(Medium, Origin), ImageError> {
     let (disk, origin) = match FileDisk::open(path) {
         Ok(disk) => {
             must_be_drive(&disk, path)?;
+            must_agree(&disk, path, new.seal)?;
             (disk, Origin::Existing)
         }
-        Err(DiskOpenError::NotFound { .. }) => (create(path, size)?, Origin::Created(size)),
+        Err(DiskOpenError::NotFound { .. }) => (create(path, new)?, Origin::Created(new.size)),
         Err(error) => return Err(error.into()),
     };
     let opened = Medium::open(Arc::new(disk), options);
@@ -125,21 +147,32 @@ fn must_be_drive(disk: &FileDisk, path: &Path) -> Result<(), ImageError> {
     }
 }
 
-fn create(path: &Path, size: ImageSize) -> Result<FileDisk, ImageError> {
+/// What is wrong with a drive that has no superblock is told when it is opened.
+fn must_agree(disk: &FileDisk, path: &Path, wanted: Seal) -> Result<(), ImageError> {
+    let path = path.to_path_buf();
+    match slots::choose(disk) {
+        Ok(found) if (found.seal, wanted) == (Seal::Sealed, Seal::Plain) => {
+            Err(ImageError::IsSealed { path })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn create(path: &Path, new: NewImage) -> Result<FileDisk, ImageError> {
     let options = FormatOptions {
         uuid: random_uuid()?,
         entropy: random()?,
         zone_size: None,
     };
     let beside = hidden_beside(path)?;
-    let disk = FileDisk::create_new(&beside, size.0).map_err(|error| match error {
+    let disk = FileDisk::create_new(&beside, new.size.0).map_err(|error| match error {
         DiskOpenError::NotFound { .. } => {
             let path = path.to_path_buf();
             ImageError::NoDirectory { path }
         }
         error => error.into(),
     })?;
-    let formatted = kinetic_store::format(&disk, &options).map_err(|source| {
+    let formatted = kinetic_store::format_as(&disk, &options, new.seal).map_err(|source| {
         let path = path.to_path_buf();
         ImageError::Format { path, source }
     });
@@ -261,12 +294,35 @@ mod tests {
         assert_eq!(ImageSize(16 << 30).to_string(), "16 GiB");
     }
 
+    fn sealed(size: ImageSize) -> NewImage {
+        let seal = Seal::Sealed;
+        NewImage { size, seal }
+    }
+
+    #[test]
+    fn a_new_image_is_sealed_or_not_and_stays_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let open = |name: &str, seal| {
+            let size = ImageSize(256 << 20);
+            let opened = open_or_create(&path(name), NewImage { size, seal }, Options::default());
+            opened.map(|(medium, _)| medium.is_sealed())
+        };
+        assert!(open("sealed", Seal::Sealed).unwrap());
+        let refused = open("sealed", Seal::Plain).unwrap_err().to_string();
+        assert!(refused.contains("--force --unsealed"), "{refused}");
+        assert!(open("sealed", Seal::Sealed).unwrap());
+        for seal in [Seal::Plain, Seal::Plain, Seal::Sealed] {
+            assert!(!open("unsealed", seal).unwrap());
+        }
+    }
+
     #[test]
     fn a_new_image_is_a_drive_and_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("drive.img");
         let size = ImageSize(256 << 20);
-        let open = || open_or_create(&path, size, Options::default());
+        let open = || open_or_create(&path, sealed(size), Options::default());
         let (medium, origin) = open().unwrap();
         assert_eq!(origin, Origin::Created(size));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -285,7 +341,7 @@ mod tests {
             let path = folder.path().join("notes.txt");
             fs::write(&path, &content).unwrap();
             let size = ImageSize(256 << 20);
-            let refused = open_or_create(&path, size, Options::default()).unwrap_err();
+            let refused = open_or_create(&path, sealed(size), Options::default()).unwrap_err();
             let text = refused.to_string();
             assert!(text.contains("kinetic drive format --force"), "{text}");
             assert_eq!(fs::read(&path).unwrap(), content);
@@ -296,7 +352,7 @@ mod tests {
     fn an_image_that_cannot_be_formatted_is_not_left_behind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("small.img");
-        let refused = open_or_create(&path, ImageSize(1 << 20), Options::default());
+        let refused = open_or_create(&path, sealed(ImageSize(1 << 20)), Options::default());
         assert!(matches!(refused, Err(ImageError::Format { .. })));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }

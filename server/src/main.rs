@@ -96,7 +96,7 @@ fn run(settings: Settings) -> Result<(), RunError> {
         .enable_all()
         .build()?;
     let (medium, origin) =
-        image::open_or_create(&settings.image, settings.size, Options::default())?;
+        image::open_or_create(&settings.image, settings.new, Options::default())?;
     if let Origin::Created(size) = origin {
         let path = settings.image.display();
         tracing::info!(%path, %size, "created");

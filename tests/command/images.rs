@@ -153,3 +153,39 @@ fn what_cannot_be_made_leaves_nothing_behind() {
     assert!(!folder.path().join("elsewhere").exists());
     format(folder.path(), &["--force", "--yes"]).fails(1, &["is a directory"]);
 }
+
+#[test]
+fn a_drive_that_is_not_sealed_says_so_and_takes_no_lock_pin() {
+    let folder = folder();
+    let file = folder.path().join("open.img");
+    let unsealed = ["--size", "256MiB", "--unsealed"];
+    let said = format(&file, &unsealed).done();
+    assert!(said.text().contains("not sealed"), "{said}");
+    let drive = Drive::start(&file, &["--unsealed"]).expect("the drive serves");
+    assert!(drive.log().contains("not sealed"), "{}", drive.log());
+    let at = |arguments: &[&str]| Kinetic::at(drive.plain()).args(arguments).run();
+    let info = at(&["info"]).done();
+    assert!(info.text().contains("not sealed"), "{info}");
+    let messages = at(&["log", "messages"]).done();
+    assert!(messages.text().contains("not sealed"), "{messages}");
+    let pin = folder.path().join("lock.pin");
+    fs::write(&pin, "1234").expect("a file");
+    let pin = pin.display().to_string();
+    let set = [
+        "--insecure-tls",
+        "pin",
+        "set",
+        "lock",
+        "--yes",
+        "--new-pin-file",
+        &pin,
+    ];
+    let set = Kinetic::at(drive.tls()).args(set).run();
+    set.fails(1, &["not sealed", "lock PIN"]);
+
+    let sealed = folder.path().join("sealed.img");
+    let said = format(&sealed, &["--size", "256MiB"]).done();
+    assert!(!said.text().contains("not sealed"), "{said}");
+    let refused = Drive::start(&sealed, &["--unsealed"]).expect_err("it is sealed");
+    assert!(refused.to_string().contains("--unsealed"), "{refused}");
+}

@@ -38,6 +38,11 @@ pub(crate) struct FormatArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) size: Option<u64>,
 
+    /// Do not encrypt what the drive stores: whoever has the disk reads it, an erase leaves it
+    /// readable, and there is no lock PIN
+    #[arg(long)]
+    pub(crate) unsealed: bool,
+
     /// Erase what is there
     #[arg(long)]
     pub(crate) force: bool,

@@ -5,10 +5,9 @@
 //! could not be formatted is removed again. Not here: the layout (`kinetic-store`).
 
 use std::fs;
-use std::path::Path;
 
 use kinetic_store::disk::{Disk, FileDisk, refuse_if_mounted_or_open};
-use kinetic_store::{FormatOptions, Probe};
+use kinetic_store::{FormatOptions, Probe, Seal};
 
 use super::consent::confirm;
 use crate::args::FormatArgs;
@@ -25,24 +24,38 @@ pub(super) fn format(args: FormatArgs, output: &mut Output) -> Result<(), Failur
     let capacity = if exists {
         erase(&args)?
     } else {
-        create(path, args.size)?
+        create(&args)?
     };
     let name = path.display().to_string();
+    let sealed = match seal(&args) {
+        Seal::Sealed => "sealed",
+        Seal::Plain => "not sealed",
+    };
     match output.format() {
         Format::Table => output.line(&format!(
-            "{name} is an empty drive of {}; `kineticd {name}` serves it",
+            "{name} is an empty drive of {}, {sealed}; `kineticd {name}` serves it",
             size_text(capacity)
         )),
         Format::Json => output.record(vec![
             ("file", name.into()),
             ("capacity_bytes", capacity.into()),
+            ("sealed", (seal(&args) == Seal::Sealed).into()),
         ]),
     }
 }
 
-fn create(path: &Path, size: Option<u64>) -> Result<u64, Failure> {
-    let disk = FileDisk::create_new(path, size.unwrap_or(DEFAULT_IMAGE_BYTES))?;
-    let formatted = make_drive(&disk);
+fn seal(args: &FormatArgs) -> Seal {
+    if args.unsealed {
+        Seal::Plain
+    } else {
+        Seal::Sealed
+    }
+}
+
+fn create(args: &FormatArgs) -> Result<u64, Failure> {
+    let path = args.file.as_path();
+    let disk = FileDisk::create_new(path, args.size.unwrap_or(DEFAULT_IMAGE_BYTES))?;
+    let formatted = make_drive(&disk, seal(args));
     if formatted.is_err() {
         // The file is ours and of no use; what is told is why.
         let _ = fs::remove_file(path);
@@ -80,11 +93,11 @@ fn erase(args: &FormatArgs) -> Result<u64, Failure> {
         let question = format!("{name} ({size}) is {content}. Erase it?");
         confirm(&question, "nothing was erased")?;
     }
-    make_drive(&disk)?;
+    make_drive(&disk, seal(args))?;
     Ok(disk.capacity())
 }
 
-fn make_drive(disk: &FileDisk) -> Result<(), Failure> {
+fn make_drive(disk: &FileDisk, seal: Seal) -> Result<(), Failure> {
     let mut uuid: [u8; 16] = random()?;
     // A random UUID, RFC 9562 version 4.
     uuid[6] = uuid[6] & 0x0f | 0x40;
@@ -94,17 +107,20 @@ fn make_drive(disk: &FileDisk) -> Result<(), Failure> {
         entropy: random()?,
         zone_size: None,
     };
-    Ok(kinetic_store::format(disk, &options)?)
+    Ok(kinetic_store::format_as(disk, &options, seal)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn args(file: &Path) -> FormatArgs {
         FormatArgs {
             file: file.to_path_buf(),
             size: None,
+            unsealed: false,
             force: false,
             yes: false,
         }
@@ -124,7 +140,11 @@ mod tests {
     fn a_new_image_is_a_drive_and_erasing_it_needs_consent() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("drive.img");
-        assert_eq!(create(&file, Some(256 << 20)).unwrap(), 256 << 20);
+        let new = FormatArgs {
+            size: Some(256 << 20),
+            ..args(&file)
+        };
+        assert_eq!(create(&new).unwrap(), 256 << 20);
         let disk = FileDisk::open(&file).unwrap();
         assert_eq!(kinetic_store::probe(&disk).unwrap(), Probe::Drive);
         let forced = FormatArgs {
@@ -142,7 +162,11 @@ mod tests {
     fn an_image_that_is_too_small_is_not_left_behind() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("drive.img");
-        assert!(create(&file, Some(4096)).is_err());
+        let small = FormatArgs {
+            size: Some(4096),
+            ..args(&file)
+        };
+        assert!(create(&small).is_err());
         assert!(!file.exists());
     }
 }

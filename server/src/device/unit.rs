@@ -138,9 +138,12 @@ impl Device {
         }
     }
 
-    /// The version of this program, and what firmware is stored.
+    /// The version of this program, whether the drive is sealed, and what firmware is stored.
     fn version(&self) -> String {
         let mut version = env!("CARGO_PKG_VERSION").to_owned();
+        if !self.medium.is_sealed() {
+            version.push_str(" (the drive is not sealed)");
+        }
         if let Some(firmware) = &self.medium.settings().firmware {
             version.push_str(" (");
             version.push_str(&firmware.summary());

@@ -90,6 +90,9 @@ impl Change {
                 (Answer::of(of_lock(&LockError::WrongPin)), Verdict::Wrong)
             }
             Err(LockError::Locked) => (Answer::of(locked()), Verdict::None),
+            Err(error @ (LockError::NoSealForPin | LockError::NoSealForErase)) => {
+                (Answer::of(of_lock(&error)), Verdict::None)
+            }
             Err(error) => {
                 tracing::error!(%error, "a change of the drive failed");
                 (Answer::of(of_lock(&error)), Verdict::None)

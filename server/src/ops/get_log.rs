@@ -122,7 +122,12 @@ pub fn warnings(device: &Device) -> Vec<String> {
              another"
         )
     };
-    known.into_iter().map(sentence).collect()
+    let mut warnings: Vec<String> = known.into_iter().map(sentence).collect();
+    if !device.medium.is_sealed() {
+        let text = "warning: the drive is not sealed: whoever has the disk can read everything";
+        warnings.push(text.to_owned());
+    }
+    warnings
 }
 
 /// Warnings, then what happened.

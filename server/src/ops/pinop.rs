@@ -1,7 +1,8 @@
 //! PINOP: lock, unlock and erase, for whoever knows the PIN.
 //!
 //! Guarantees: nothing but the PIN is asked for, no identity and no cluster version; a secure erase
-//! is an erase, for either makes all data unreadable by forgetting its key.
+//! is an erase, for either makes all data unreadable by forgetting its key; where there is no key,
+//! because the drive is not sealed, it is refused.
 //! Not here: that it takes PINAUTH and TLS (`session`), and who must wait (`auth::penalties`).
 
 use bytes::Bytes;
@@ -28,6 +29,7 @@ enum Kind {
     Lock,
     Unlock,
     Erase,
+    SecureErase,
 }
 
 impl PinOperation {
@@ -41,12 +43,13 @@ impl PinOperation {
         let kind = match PinOpType::try_from(number.unwrap_or(-1)) {
             Ok(PinOpType::LockPinop) => Kind::Lock,
             Ok(PinOpType::UnlockPinop) => Kind::Unlock,
-            Ok(PinOpType::ErasePinop | PinOpType::SecureErasePinop) => Kind::Erase,
+            Ok(PinOpType::ErasePinop) => Kind::Erase,
+            Ok(PinOpType::SecureErasePinop) => Kind::SecureErase,
             Ok(PinOpType::InvalidPinop) | Err(_) => return Err(Invalid::PinPurpose(number)),
         };
         within("PIN", pin, limits.max_pin_size)?;
         let pin = pin.unwrap_or_default();
-        if pin.is_empty() && kind != Kind::Erase {
+        if pin.is_empty() && matches!(kind, Kind::Lock | Kind::Unlock) {
             return Err(Invalid::NoPin);
         }
         let pin = Pin(Bytes::copy_from_slice(pin));
@@ -60,7 +63,7 @@ impl PinOperation {
     pub fn tries(&self) -> Secret {
         match self.kind {
             Kind::Lock | Kind::Unlock => Secret::LockPin,
-            Kind::Erase => Secret::ErasePin,
+            Kind::Erase | Kind::SecureErase => Secret::ErasePin,
         }
     }
 }
@@ -84,6 +87,10 @@ pub fn run(
         }
         Kind::Erase => {
             medium.erase(pin, follow)?;
+            "erased"
+        }
+        Kind::SecureErase => {
+            medium.secure_erase(pin, follow)?;
             "erased"
         }
     };
@@ -111,7 +118,7 @@ mod tests {
             assert_eq!(parsed(Some(1), pin), Err(Invalid::NoPin));
             assert_eq!(parsed(Some(2), pin), Err(Invalid::NoPin));
             assert_eq!(parsed(Some(3), pin), Ok(Kind::Erase));
-            assert_eq!(parsed(Some(4), pin), Ok(Kind::Erase));
+            assert_eq!(parsed(Some(4), pin), Ok(Kind::SecureErase));
         }
     }
 

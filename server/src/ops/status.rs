@@ -73,6 +73,7 @@ pub fn of_lock(error: &LockError) -> Status {
     let code = match error {
         LockError::WrongPin => StatusCode::NOT_AUTHORIZED,
         LockError::Locked => return locked(),
+        LockError::NoSealForPin | LockError::NoSealForErase => StatusCode::INVALID_REQUEST,
         LockError::Settings(error) => return of_settings(error),
         LockError::Slots(_)
         | LockError::Open(_)

@@ -51,7 +51,7 @@ pub(crate) struct Rate {
 pub(crate) fn run(server: &Server, load: Load, fill_cpu_us: u64) -> Result<Rate, BenchError> {
     let mut command = match server.target {
         Target::Redis => redis(server, load),
-        Target::Kineticd | Target::Canned => kinetic(server, load)?,
+        Target::Kineticd | Target::Unsealed | Target::Canned => kinetic(server, load)?,
     };
     let cpu_before = server.cpu_us()?;
     let mut process = Process::start(&mut command)?;
@@ -68,7 +68,7 @@ pub(crate) fn run(server: &Server, load: Load, fill_cpu_us: u64) -> Result<Rate,
     }
     let read = match server.target {
         Target::Redis => read_redis(&text),
-        Target::Kineticd | Target::Canned => read_kinetic(&text),
+        Target::Kineticd | Target::Unsealed | Target::Canned => read_kinetic(&text),
     };
     let (per_second, p99_us) = read.ok_or(BenchError::Unreadable {
         what: "the bench's output",

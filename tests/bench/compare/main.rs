@@ -1,8 +1,10 @@
 //! `kineticd` beside Redis and beside canned frames, all in one run; prints tables of medians.
 //!
-//! Usage: `compare [--quick] [--rounds N] [--only BYTES] [--disk FOLDER]`. Each round starts each
-//! server afresh for each value size, so the servers' turns are interleaved and a slow minute of
-//! the machine hits all of them. Everything listens on loopback and ends with this program.
+//! Usage: `compare [--quick] [--rounds N] [--only BYTES] [--disk FOLDER] [--unsealed-too]`. Each
+//! round starts each server afresh for each value size, so the servers' turns are interleaved and a
+//! slow minute of the machine hits all of them; `--unsealed-too` adds `kineticd` on a drive that is
+//! not sealed, and a table of what sealing costs. Everything listens on loopback and ends with this
+//! program.
 
 mod plan;
 
@@ -26,7 +28,7 @@ use disk::Ground;
 use load::{Durability, Load};
 use plan::{Cell, DURABLE_SIZE, Effort, Operation, SHAPES, SIZES, Shape, WRITERS};
 use report::{DurableRow, Results};
-use servers::{Server, TARGETS, Target};
+use servers::{Server, TARGETS, TARGETS_AND_UNSEALED, Target};
 
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +58,14 @@ struct Options {
     effort: Effort,
     sizes: Vec<u64>,
     disk: PathBuf,
+    targets: &'static [Target],
 }
 
 fn main() -> ExitCode {
     let Some(options) = options(std::env::args().skip(1)) else {
-        eprintln!("usage: compare [--quick] [--rounds N] [--only BYTES] [--disk FOLDER]");
+        eprintln!(
+            "usage: compare [--quick] [--rounds N] [--only BYTES] [--disk FOLDER] [--unsealed-too]"
+        );
         return ExitCode::from(2);
     };
     match compare(&options) {
@@ -80,6 +85,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
         },
         sizes: SIZES.to_vec(),
         disk: std::env::temp_dir(),
+        targets: &TARGETS,
     };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -92,6 +98,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--rounds" => options.effort.rounds = arguments.next()?.parse().ok()?,
             "--only" => options.sizes = vec![arguments.next()?.parse().ok()?],
             "--disk" => options.disk = arguments.next()?.into(),
+            "--unsealed-too" => options.targets = &TARGETS_AND_UNSEALED,
             _ => return None,
         }
     }
@@ -104,14 +111,16 @@ fn compare(options: &Options) -> Result<(), BenchError> {
         .map(|writers| DurableRow {
             writers,
             drive: Vec::new(),
+            unsealed: Vec::new(),
             written_file: Vec::new(),
             sparse_file: Vec::new(),
         })
         .into();
     for round in 0..options.effort.rounds {
         for &size in &options.sizes {
-            for turn in 0..TARGETS.len() {
-                let target = TARGETS.iter().cycle().nth(round + turn).copied();
+            let targets = options.targets;
+            for turn in 0..targets.len() {
+                let target = targets.iter().cycle().nth(round + turn).copied();
                 let target = target.unwrap_or(Target::Kineticd);
                 eprintln!(
                     "round {} of {}: {target:?}, {size} bytes",
@@ -131,6 +140,10 @@ fn compare(options: &Options) -> Result<(), BenchError> {
     report::write_comparison(&mut out, &results)?;
     writeln!(out)?;
     report::write_durable(&mut out, &durable)?;
+    if options.targets.contains(&Target::Unsealed) {
+        writeln!(out)?;
+        report::write_sealing(&mut out, &results, &durable)?;
+    }
     Ok(())
 }
 
@@ -203,9 +216,21 @@ fn measure_durable(options: &Options, row: &mut DurableRow) -> Result<(), BenchE
     let bare = |ground| disk::durable_rate(&options.disk, ground, row.writers, requests);
     row.written_file.push(bare(Ground::Written)?);
     row.sparse_file.push(bare(Ground::Sparse)?);
-    let server = Server::start(Target::Kineticd, &options.disk, DURABLE_SIZE)?;
+    for &target in options.targets {
+        let rates = match target {
+            Target::Kineticd => &mut row.drive,
+            Target::Unsealed => &mut row.unsealed,
+            Target::Redis | Target::Canned => continue,
+        };
+        let server = Server::start(target, &options.disk, DURABLE_SIZE)?;
+        rates.push(load::run(&server, durable_load(row.writers, requests), 0)?);
+    }
+    Ok(())
+}
+
+fn durable_load(writers: u64, requests: u64) -> Load {
     let shape = Shape {
-        connections: row.writers,
+        connections: writers,
         depth: 1,
     };
     let cell = Cell {
@@ -213,12 +238,10 @@ fn measure_durable(options: &Options, row: &mut DurableRow) -> Result<(), BenchE
         operation: Operation::Put,
         shape,
     };
-    let load = Load {
+    Load {
         durability: Durability::WriteThrough,
         ..plan_load(cell, requests)
-    };
-    row.drive.push(load::run(&server, load, 0)?);
-    Ok(())
+    }
 }
 
 /// Figures without their machine say nothing.

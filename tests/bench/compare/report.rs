@@ -1,10 +1,10 @@
 //! The tables: medians of all rounds, and what they are of the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use crate::load::Rate;
-use crate::plan::{Cell, Operation, median};
+use crate::plan::{Cell, DURABLE_SIZE, Operation, median};
 use crate::servers::{TARGETS, Target};
 
 /// Everything measured, every round of it.
@@ -14,6 +14,8 @@ pub(crate) type Results = BTreeMap<(Cell, Target), Vec<Rate>>;
 pub(crate) struct DurableRow {
     pub(crate) writers: u64,
     pub(crate) drive: Vec<Rate>,
+    /// None where the drive was not measured without its seal.
+    pub(crate) unsealed: Vec<Rate>,
     pub(crate) written_file: Vec<f64>,
     pub(crate) sparse_file: Vec<f64>,
 }
@@ -26,15 +28,10 @@ pub(crate) fn write_comparison(out: &mut impl Write, results: &Results) -> io::R
         CPU us | redis /s | p99 us | CPU us | canned /s | CPU us | of redis | of canned |"
     )?;
     writeln!(out, "| --- | --- | --- {}|", "| ---: ".repeat(11))?;
-    let cells: std::collections::BTreeSet<Cell> = results.keys().map(|(cell, _)| *cell).collect();
+    let cells: BTreeSet<Cell> = results.keys().map(|(cell, _)| *cell).collect();
     for cell in cells {
         let [kineticd, redis, canned] = TARGETS.map(|target| medians(results, cell, target));
-        let operation = match cell.operation {
-            Operation::Put => "PUT",
-            Operation::Get => "GET",
-        };
-        write!(out, "| {} | {operation} ", size_name(cell.size))?;
-        write!(out, "| {} x {} ", cell.shape.connections, cell.shape.depth)?;
+        write_cell(out, cell)?;
         let bytes = kineticd.per_second * cell.size as f64;
         write!(
             out,
@@ -73,6 +70,60 @@ pub(crate) fn write_durable(out: &mut impl Write, rows: &[DurableRow]) -> io::Re
         writeln!(out, "| {:.2} | {:.2} |", of(written), of(sparse))?;
     }
     Ok(())
+}
+
+/// What sealing costs: the same drive with and without, WRITETHROUGH last.
+pub(crate) fn write_sealing(
+    out: &mut impl Write,
+    results: &Results,
+    durable: &[DurableRow],
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "| value | operation | connections x depth | sealed /s | p99 us | CPU us | \
+        not sealed /s | p99 us | CPU us | sealed of not sealed |"
+    )?;
+    writeln!(out, "| --- | --- | --- {}|", "| ---: ".repeat(7))?;
+    let row = |out: &mut dyn Write, sealed: Rate, unsealed: Rate| -> io::Result<()> {
+        for Rate {
+            per_second,
+            p99_us,
+            cpu_us,
+        } in [sealed, unsealed]
+        {
+            write!(out, "| {per_second:.0} | {p99_us:.0} | {cpu_us:.1} ")?;
+        }
+        let share = sealed.per_second / unsealed.per_second;
+        writeln!(out, "| {share:.2} |")
+    };
+    for cell in results
+        .keys()
+        .map(|(cell, _)| *cell)
+        .collect::<BTreeSet<Cell>>()
+    {
+        let of = |target| medians(results, cell, target);
+        write_cell(out, cell)?;
+        row(out, of(Target::Kineticd), of(Target::Unsealed))?;
+    }
+    for durable in durable {
+        write!(out, "| {} | PUT WRITETHROUGH ", size_name(DURABLE_SIZE))?;
+        write!(out, "| {} x 1 ", durable.writers)?;
+        row(
+            out,
+            median_rate(&durable.drive),
+            median_rate(&durable.unsealed),
+        )?;
+    }
+    Ok(())
+}
+
+fn write_cell(out: &mut impl Write, cell: Cell) -> io::Result<()> {
+    let operation = match cell.operation {
+        Operation::Put => "PUT",
+        Operation::Get => "GET",
+    };
+    write!(out, "| {} | {operation} ", size_name(cell.size))?;
+    write!(out, "| {} x {} ", cell.shape.connections, cell.shape.depth)
 }
 
 fn medians(results: &Results, cell: Cell, target: Target) -> Rate {
@@ -131,5 +182,25 @@ mod tests {
             "{row}"
         );
         assert!(row.ends_with("| 2.00 | 0.50 |"), "{row}");
+
+        results.insert((cell, Target::Unsealed), vec![rate(640.0)]);
+        let durable = DurableRow {
+            writers: 16,
+            drive: vec![rate(30.0)],
+            unsealed: vec![rate(40.0)],
+            written_file: Vec::new(),
+            sparse_file: Vec::new(),
+        };
+        let mut out = Vec::new();
+        write_sealing(&mut out, &results, &[durable]).expect("a table");
+        let text = String::from_utf8(out).expect("text");
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "| 4 KiB | PUT | 1 x 16 | 512 | 7 | 2.5 | 640 | 7 | 2.5 | 0.80 |",
+                "| 4 KiB | PUT WRITETHROUGH | 16 x 1 | 30 | 7 | 2.5 | 40 | 7 | 2.5 | 0.75 |",
+            ]
+        );
     }
 }

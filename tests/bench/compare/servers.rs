@@ -18,12 +18,22 @@ use crate::BenchError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
     Kineticd,
+    /// The same drive, not sealed.
+    Unsealed,
     Redis,
     Canned,
 }
 
-/// In the order of the table's columns.
+/// What is compared unless more is asked for.
 pub(crate) const TARGETS: [Target; 3] = [Target::Kineticd, Target::Redis, Target::Canned];
+
+/// That, and what sealing costs.
+pub(crate) const TARGETS_AND_UNSEALED: [Target; 4] = [
+    Target::Kineticd,
+    Target::Unsealed,
+    Target::Redis,
+    Target::Canned,
+];
 
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -48,12 +58,8 @@ impl Server {
     pub(crate) fn start(target: Target, disk: &Path, value_size: u64) -> Result<Self, BenchError> {
         let folder = tempfile::tempdir_in(disk)?;
         let (running, address) = match target {
-            Target::Kineticd => {
-                let image = folder.path().join("drive.img");
-                let drive = Drive::start(&image, &["--size", IMAGE_SIZE])?;
-                let address = drive.plain();
-                (Running::Drive(drive), address)
-            }
+            Target::Kineticd => kineticd(folder.path(), &[])?,
+            Target::Unsealed => kineticd(folder.path(), &["--unsealed"])?,
             Target::Redis => redis(folder.path())?,
             Target::Canned => canned(value_size)?,
         };
@@ -88,6 +94,13 @@ fn ticks(stat: &str) -> Option<u64> {
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
+}
+
+fn kineticd(folder: &Path, more: &[&str]) -> Result<(Running, SocketAddr), BenchError> {
+    let image = folder.join("drive.img");
+    let drive = Drive::start(&image, &[&["--size", IMAGE_SIZE], more].concat())?;
+    let address = drive.plain();
+    Ok((Running::Drive(drive), address))
 }
 
 /// The rewriting of the append-only file is off: it would only slow Redis down in places.

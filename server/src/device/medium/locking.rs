@@ -28,6 +28,18 @@ pub enum LockError {
     /// That takes an unlocked drive.
     #[error("the drive is locked")]
     Locked,
+    /// A lock PIN would promise what it cannot keep.
+    #[error(
+        "the drive is not sealed, so a lock PIN would keep nothing from whoever has the disk; \
+         format a drive without --unsealed and copy the data there"
+    )]
+    NoSealForPin,
+    /// There is no key to forget.
+    #[error(
+        "the drive is not sealed, so what is erased can be read from the disk until it is \
+         overwritten; use an ordinary erase, and overwrite the disk"
+    )]
+    NoSealForErase,
     /// The superblocks cannot be read.
     #[error(transparent)]
     Slots(#[from] SlotsError),
@@ -148,9 +160,22 @@ impl Medium {
         Ok(())
     }
 
-    /// Replaces the lock PIN, likewise. It does not lock the drive; the next start does.
+    /// Makes a new drive of it, as [`erase`](Self::erase) does, if that makes all that was there
+    /// unreadable: on a drive that is not sealed it does not.
+    pub fn secure_erase(&self, pin: &[u8], follow: &dyn Fn(&Settings)) -> Result<(), LockError> {
+        if !self.is_sealed() {
+            return Err(LockError::NoSealForErase);
+        }
+        self.erase(pin, follow)
+    }
+
+    /// Replaces the lock PIN, likewise. It does not lock the drive; the next start does. A drive
+    /// that is not sealed takes none.
     pub fn set_lock_pin(&self, change: &NewPin<'_>) -> Result<(), LockError> {
         let state = self.lock_state();
+        if !self.is_sealed() && !change.new.is_empty() {
+            return Err(LockError::NoSealForPin);
+        }
         self.lock_pin_key(&state, change.old)?;
         let protection = match change.new {
             [] => Protection::Open,

@@ -16,7 +16,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use kinetic_store::disk::Disk;
-use kinetic_store::{OpenError, Options, PinKey, SettingsError, SlotsError, Store, Threads};
+use kinetic_store::{OpenError, Options, PinKey, Seal, SettingsError, SlotsError, Store, Threads};
 
 use crate::device::settings::{BadSettings, Settings};
 use crate::entropy::{self, NoRandomness};
@@ -63,6 +63,7 @@ pub enum Unchanged<R> {
 pub struct Medium {
     uuid: [u8; 16],
     zone_size: u32,
+    seal: Seal,
     open: ArcSwapOption<Opening>,
     settings: ArcSwap<Settings>,
     /// As in the settings, for it is looked at in every request.
@@ -139,6 +140,7 @@ impl Medium {
         let medium = Self {
             uuid: superblock.uuid,
             zone_size: superblock.geometry.zone_size,
+            seal: superblock.seal,
             open: ArcSwapOption::empty(),
             cluster_version: AtomicI64::new(settings.cluster_version),
             settings: ArcSwap::from_pointee(settings),
@@ -159,6 +161,12 @@ impl Medium {
     #[must_use]
     pub fn uuid(&self) -> [u8; 16] {
         self.uuid
+    }
+
+    /// Whether what it stores is encrypted, as was decided when it was formatted.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.seal == Seal::Sealed
     }
 
     /// Bytes of keys, versions, tags and values that every commit of at most so many mutations may
@@ -283,13 +291,17 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::device::medium) fn disk() -> Arc<dyn Disk> {
+        disk_as(Seal::Sealed)
+    }
+
+    pub(in crate::device::medium) fn disk_as(seal: Seal) -> Arc<dyn Disk> {
         let disk = MemoryDisk::new(256 << 20);
         let options = FormatOptions {
             uuid: [1; 16],
             entropy: [2; 32],
             zone_size: None,
         };
-        kinetic_store::format(&disk, &options).unwrap();
+        kinetic_store::format_as(&disk, &options, seal).unwrap();
         Arc::new(disk)
     }
 

@@ -4,11 +4,11 @@ use std::sync::{Arc, mpsc};
 
 use kinetic_store::disk::Disk;
 use kinetic_store::{
-    Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, Mutation,
+    Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, Mutation, Seal,
 };
 
 use super::*;
-use crate::device::medium::owner::tests::{disk, on};
+use crate::device::medium::owner::tests::{disk, disk_as, on};
 use crate::device::opaque::Opaque;
 use crate::device::settings::TlsPair;
 
@@ -176,4 +176,26 @@ fn an_erase_pin_is_replaced_and_cleared_by_whoever_knows_it() {
     assert!(is_wrong(medium.erase(b"one", &|_| ())) && medium.has_erase_pin());
     medium.set_erase_pin(&pin(b"two", b"")).unwrap();
     medium.erase(b"any", &|_| ()).unwrap();
+}
+
+#[test]
+fn a_drive_that_is_not_sealed_takes_no_lock_pin_and_no_secure_erase() {
+    let disk = disk_as(Seal::Plain);
+    let medium = on(&disk);
+    assert!(!medium.is_sealed());
+    put(&medium, b"key");
+    let refused = medium.set_lock_pin(&pin(b"", b"lock")).unwrap_err();
+    assert!(matches!(refused, LockError::NoSealForPin), "{refused}");
+    assert!(refused.to_string().contains("--unsealed"), "{refused}");
+    medium.set_lock_pin(&pin(b"", b"")).unwrap();
+    assert!(!medium.has_lock_pin());
+    let refused = medium.secure_erase(b"", &|_| ()).unwrap_err();
+    assert!(matches!(refused, LockError::NoSealForErase), "{refused}");
+    assert!(holds(&medium, b"key"));
+    medium.lock(b"any").unwrap();
+    medium.unlock(b"any").unwrap();
+    medium.erase(b"", &|_| ()).unwrap();
+    assert!(!holds(&medium, b"key") && !medium.is_sealed());
+    drop(medium);
+    assert!(!on(&disk).is_sealed());
 }
