@@ -2,7 +2,9 @@
 //!
 //! Guarantee: a write is the new settings or the old ones, power cut or not, and once it returned
 //! both slots hold the new ones, each synced; a write that fails leaves the old ones in force. The
-//! slots alternate, so that the one in force is never the one that is being written.
+//! slots alternate, so that the one in force is never the one that is being written. Behind the
+//! settings of a slot are zeros to its end, so that nothing is left of longer ones: once a write
+//! returned, and again once the drive was opened.
 //! Not here: what settings mean (the server).
 
 use std::io::{self, IoSlice};
@@ -16,7 +18,7 @@ use crate::layout::settings::{Place, SettingsHeader, WIDTH};
 use crate::layout::superblock::{DriveState, Slot, Superblock};
 use crate::limits::{BLOCK, BLOCK_LEN};
 
-/// Bytes that are looked at together when a slot is wiped.
+/// Bytes that are looked at together behind the settings of a slot.
 const WIPE: usize = 64 << 10;
 
 /// Why settings cannot be read or written.
@@ -97,9 +99,6 @@ impl<'a> Area<'a> {
 
     /// Empty settings in both slots; the caller syncs.
     pub(crate) fn found(&self) -> io::Result<()> {
-        for slot in [Slot::First, Slot::Second] {
-            self.wipe(slot)?;
-        }
         self.put(0, &[])?;
         self.put(1, &[])
     }
@@ -140,11 +139,16 @@ impl<'a> Area<'a> {
     }
 
     /// Makes sure that both slots hold what is in force: the newer one may be what a host shows
-    /// from its cache after a sync that failed.
+    /// from its cache after a sync that failed, or a cut may have come before the end of longer
+    /// ones was wiped.
     pub(crate) fn settle(&self, sync: &dyn Fn() -> io::Result<()>) -> Result<(), SettingsError> {
         let [first, second] = [Slot::First, Slot::Second].map(|slot| self.slot(slot));
         match (first, second) {
-            (Ok(Some(first)), Ok(Some(second))) if first.settings == second.settings => Ok(()),
+            (Ok(Some(first)), Ok(Some(second)))
+                if first.settings == second.settings && self.is_clean(first.settings.len()) =>
+            {
+                Ok(())
+            }
             // No failure may go unnoticed here: after a failed sync no later one proves anything.
             _ => Ok(self.write_both(&self.read()?.settings, sync)??),
         }
@@ -192,26 +196,37 @@ impl<'a> Area<'a> {
         let mut bytes = SettingsHeader::encode(self.drive, sequence, settings);
         bytes.resize(bytes.len().next_multiple_of(BLOCK_LEN), 0);
         let place = self.place(Slot::of(sequence));
-        bytes.truncate(usize::try_from(place.length).unwrap_or_default());
-        self.disk.write_at(place.position, &[IoSlice::new(&bytes)])
-    }
-
-    /// Writes zeros over whatever is in a slot.
-    fn wipe(&self, slot: Slot) -> io::Result<()> {
-        let Place { position, length } = self.place(slot);
-        let end = position + length;
-        let mut bytes = vec![0; WIPE];
-        for start in (position..end).step_by(WIPE) {
-            let left = usize::try_from(end - start).unwrap_or(WIPE).min(WIPE);
-            bytes.truncate(left);
-            let read = self.disk.read_at(start, &mut bytes);
-            // A new image stays sparse.
-            if read.is_err() || bytes.iter().any(|byte| *byte != 0) {
-                bytes.fill(0);
-                self.disk.write_at(start, &[IoSlice::new(&bytes)])?;
-            }
+        self.disk
+            .write_at(place.position, &[IoSlice::new(&bytes)])?;
+        let zeros = vec![0; WIPE];
+        for (start, length) in self.leftovers(place, bytes.len()) {
+            let zeros = zeros.get(..length).unwrap_or(&zeros);
+            self.disk.write_at(start, &[IoSlice::new(zeros)])?;
         }
         Ok(())
+    }
+
+    /// Whether nothing is left behind settings of this length in both slots; what a write that was
+    /// cut short left may begin in the middle of a block.
+    fn is_clean(&self, settings: usize) -> bool {
+        let mut slots = [Slot::First, Slot::Second]
+            .map(|slot| self.place(slot))
+            .into_iter();
+        slots.all(|place| self.leftovers(place, WIDTH + settings).next().is_none())
+    }
+
+    /// Where a slot holds anything but zeros behind its first so many bytes, in pieces. What is
+    /// clean is not written, so that a new image stays sparse.
+    fn leftovers(&self, place: Place, used: usize) -> impl Iterator<Item = (u64, usize)> {
+        let Place { position, length } = place;
+        let (first, end) = (position + used as u64, position + length);
+        (first..end).step_by(WIPE).filter_map(move |start| {
+            let length = usize::try_from(end - start).unwrap_or(WIPE).min(WIPE);
+            let mut bytes = vec![0; length];
+            let read = self.disk.read_at(start, &mut bytes);
+            let is_clean = read.is_ok() && bytes.iter().all(|byte| *byte == 0);
+            (!is_clean).then_some((start, length))
+        })
     }
 
     fn place(&self, slot: Slot) -> Place {

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::sync::PoisonError;
 
 use super::*;
+use crate::layout::settings::{Place, WIDTH};
 use crate::layout::superblock::{Slot, Superblock};
 use crate::{
     EraseOptions, Kdf, PinKey, Protection, SettingsError, erase, kdf_of, read_settings,
@@ -275,6 +276,57 @@ fn a_large_drive_has_settings_of_a_megabyte_and_a_half() {
         disk.read_at(position + 32, &mut bytes).unwrap();
         assert!(bytes == settings, "slot at {position}");
     }
+}
+
+/// Whether both slots are zeros behind the settings in force.
+fn is_clean(disk: &MemoryDisk) -> bool {
+    let settings = read_settings(disk).unwrap();
+    let superblock = Superblock::read(disk, Slot::First).unwrap().unwrap();
+    [Slot::First, Slot::Second].into_iter().all(|slot| {
+        let Place { position, length } = Place::of(slot, &superblock.geometry);
+        let mut bytes = vec![0; usize::try_from(length).unwrap()];
+        disk.read_at(position, &mut bytes).unwrap();
+        let (_, rest) = bytes.split_at(WIDTH + settings.len());
+        rest.iter().all(|byte| *byte == 0)
+    })
+}
+
+#[test]
+fn nothing_of_longer_settings_is_left_behind_shorter_ones() {
+    let drive = small();
+    for length in [28_000, 9000, 4064, 4065, 0, 28 * 1024 - 32, 1] {
+        let settings = vec![7; length];
+        drive.store.write_settings(&settings).unwrap();
+        assert_eq!(read_settings(&*drive.disk).unwrap(), settings);
+        assert!(is_clean(&drive.disk), "{length} bytes");
+    }
+}
+
+#[test]
+fn a_cut_while_longer_settings_are_replaced_leaves_one_of_both_and_opening_wipes_the_rest() {
+    let drive = small();
+    let (old, new) = (vec![7; 20_000], b"short".to_vec());
+    drive.store.write_settings(&old).unwrap();
+    let mut seen = [false; 2];
+    let mut was_left = false;
+    for calls in 0..8 {
+        let disk = Cuttable::new(&drive.disk, calls);
+        let written = write_settings(&*disk, &new);
+        // Each of the two writes is one, the zeros behind it, and a sync.
+        assert_eq!(written.is_err(), calls < 3, "{calls} calls");
+        for survives in CUTS {
+            let image = disk.after(survives);
+            let found = read_settings(&*image).unwrap();
+            assert!(found == old || found == new, "{calls} calls, {survives:?}");
+            assert!(found == new || written.is_err(), "{calls} calls");
+            seen[usize::from(found == new)] = true;
+            was_left |= !is_clean(&image);
+            drop(open(&image, None).unwrap());
+            assert_eq!(read_settings(&*image).unwrap(), found);
+            assert!(is_clean(&image), "{calls} calls, {survives:?}");
+        }
+    }
+    assert!(seen == [true; 2] && was_left);
 }
 
 #[test]

@@ -1,14 +1,20 @@
 //! Settings, the lock PIN and erasing, beside whatever else the drive does.
 //!
 //! Guarantee: after each start, settings and PIN are what was acknowledged last, or what was being
-//! written when the machine stopped or the disk failed; an erased drive shows nothing.
+//! written when the machine stopped or the disk failed, and nothing of longer settings is left
+//! behind them; an erased drive shows nothing.
 
+use kinetic_store::disk::Disk as _;
+use kinetic_store::layout::settings::{Place, WIDTH};
+use kinetic_store::layout::superblock::Slot;
+use kinetic_store::open::slots;
 use kinetic_store::{
     EraseOptions, Kdf, OpenError, PinKey, Protection, Store, erase, read_settings,
 };
 
 use super::state::{Machine, Secrets};
 use crate::history::model::{Loss, Model};
+use crate::history::plan::pick;
 use crate::history::report::Mark;
 use crate::history::violation::{Broken, Promise};
 use crate::history::watch::WatchedDisk;
@@ -26,7 +32,9 @@ impl Machine {
         let store = self.store()?.clone();
         let number = u8::try_from(self.rng.below(250)).unwrap_or_default();
         let done = if self.rng.chance(1, 2) {
-            let length = usize::try_from(self.rng.below(LONGEST)).unwrap_or_default();
+            // They grow and shrink by far and by little: lists of one identity and of many.
+            let longest = pick(&mut self.rng, &[200, 5000, LONGEST], LONGEST);
+            let length = usize::try_from(self.rng.below(longest)).unwrap_or_default();
             let settings = vec![number; length];
             let written = store.write_settings(&settings);
             self.secrets.settings.push(settings);
@@ -48,7 +56,9 @@ impl Machine {
         };
         let failed = self.watched.sync_failed() || self.watched.write_failed();
         match done {
-            Ok(()) => Ok(()),
+            // The second slot is written for whoever comes next; the answer is right without it.
+            Ok(()) if failed || self.is_stopped() => Ok(()),
+            Ok(()) => self.check_slots(),
             Err(_) if self.is_stopped() => {
                 self.mark(Mark::StoppedInSecrets);
                 Ok(())
@@ -123,6 +133,28 @@ impl Machine {
             return Broken::found(Promise::Contents, detail);
         }
         self.secrets.settings = vec![found];
+        self.check_slots()
+    }
+
+    /// Behind the settings in force both slots are zeros.
+    fn check_slots(&self) -> Result<(), Broken> {
+        let disk = &*self.watched;
+        let both = (slots::choose(disk), read_settings(disk));
+        let (Ok(superblock), Ok(settings), false) = (both.0, both.1, self.is_damaged()) else {
+            return Ok(());
+        };
+        for slot in [Slot::First, Slot::Second] {
+            let Place { position, length } = Place::of(slot, &superblock.geometry);
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+            if disk.read_at(position, &mut bytes).is_err() {
+                continue;
+            }
+            let rest = bytes.get(WIDTH + settings.len()..).unwrap_or_default();
+            if rest.iter().any(|byte| *byte != 0) {
+                let detail = format!("something is left behind settings, in slot {slot:?}");
+                return Broken::found(Promise::Contents, detail);
+            }
+        }
         Ok(())
     }
 
@@ -141,6 +173,6 @@ fn keep_last<T>(possible: &mut Vec<T>, acknowledged: bool) {
 }
 
 fn drive(disk: &WatchedDisk) -> Option<u64> {
-    let superblock = kinetic_store::open::slots::choose(disk);
+    let superblock = slots::choose(disk);
     superblock.ok().map(|superblock| superblock.drive)
 }
