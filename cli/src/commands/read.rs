@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use kinetic_client::{Entry, Metadata};
+use kinetic_client::Metadata;
 use serde_json::Value;
 
 use super::connect;
@@ -108,15 +108,7 @@ pub(super) async fn next(
     args: KeyArg,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let client = connect(global).await?;
-    let key = Printed(&args.key.0).to_string();
-    let found = client.next(args.key.0.clone()).without_value().await;
-    let found = found.map_err(Failure::of(format!("next {key}")))?;
-    let direction = "behind";
-    neighbour(
-        found.ok_or(Failure::NoNeighbour { direction, key })?,
-        output,
-    )
+    neighbour(global, (args, Side::Next), output).await
 }
 
 pub(super) async fn previous(
@@ -124,18 +116,30 @@ pub(super) async fn previous(
     args: KeyArg,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let client = connect(global).await?;
-    let key = Printed(&args.key.0).to_string();
-    let found = client.previous(args.key.0.clone()).without_value().await;
-    let found = found.map_err(Failure::of(format!("prev {key}")))?;
-    let direction = "before";
-    neighbour(
-        found.ok_or(Failure::NoNeighbour { direction, key })?,
-        output,
-    )
+    neighbour(global, (args, Side::Previous), output).await
 }
 
-fn neighbour(entry: Entry, output: &mut Output) -> Result<(), Failure> {
+/// On which side of a key.
+enum Side {
+    Next,
+    Previous,
+}
+
+async fn neighbour(
+    global: &GlobalArgs,
+    (args, side): (KeyArg, Side),
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let client = connect(global).await?;
+    let key = Printed(&args.key.0).to_string();
+    let asked = args.key.0.clone();
+    let (command, direction, request) = match side {
+        Side::Next => ("next", "behind", client.next(asked)),
+        Side::Previous => ("prev", "before", client.previous(asked)),
+    };
+    let found = request.without_value().await;
+    let found = found.map_err(Failure::of(format!("{command} {key}")))?;
+    let entry = found.ok_or(Failure::NoNeighbour { direction, key })?;
     match output.format() {
         Format::Table => output.line(&Printed(&entry.metadata.key).to_string()),
         Format::Json => output.record(record_of(&entry.metadata)),

@@ -3,6 +3,7 @@
 //! Guarantees: a drive is erased or locked after consent only. Not here: setting the PINs.
 
 use kinetic_client::Client;
+use kinetic_client::ops::PinOperation;
 
 use super::fleet::{Record, agree, each};
 use crate::args::{EraseArgs, GlobalArgs, LockArgs, PinArgs};
@@ -21,14 +22,8 @@ pub(in crate::commands) async fn lock(
         "Until they are unlocked they serve nobody. Lock",
     )?;
     let pin = needed(&args.pin)?;
-    let work = move |client: Client| {
-        let pin = pin.clone();
-        async move {
-            client.lock(pin).await.map_err(Failure::of_pin("lock"))?;
-            Ok(Record::default())
-        }
-    };
-    each(global, output, "locked", work).await
+    let lock = move |client: &Client| client.lock(pin.clone());
+    operate(global, output, ("lock", "locked"), lock).await
 }
 
 pub(in crate::commands) async fn unlock(
@@ -37,17 +32,8 @@ pub(in crate::commands) async fn unlock(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let pin = needed(&args)?;
-    let work = move |client: Client| {
-        let pin = pin.clone();
-        async move {
-            client
-                .unlock(pin)
-                .await
-                .map_err(Failure::of_pin("unlock"))?;
-            Ok(Record::default())
-        }
-    };
-    each(global, output, "unlocked", work).await
+    let unlock = move |client: &Client| client.unlock(pin.clone());
+    operate(global, output, ("unlock", "unlocked"), unlock).await
 }
 
 pub(in crate::commands) async fn erase(
@@ -60,18 +46,34 @@ pub(in crate::commands) async fn erase(
     // A drive that has no erase PIN wants none.
     let pin = pin_of(&args.pin, "Erase PIN, empty if none is set: ")?.unwrap_or_default();
     let secure = args.secure;
-    let work = move |client: Client| {
-        let erasing = if secure {
+    let erase = move |client: &Client| {
+        if secure {
             client.secure_erase(pin.clone())
         } else {
             client.erase(pin.clone())
-        };
+        }
+    };
+    operate(global, output, ("erase", "erased"), erase).await
+}
+
+/// Does a PIN operation on each drive.
+async fn operate<F>(
+    global: &GlobalArgs,
+    output: &mut Output,
+    (action, done): (&'static str, &str),
+    operation: F,
+) -> Result<(), Failure>
+where
+    F: Fn(&Client) -> PinOperation + Clone + Send + Sync + 'static,
+{
+    let work = move |client: Client| {
+        let operation = operation(&client);
         async move {
-            erasing.await.map_err(Failure::of_pin("erase"))?;
+            operation.await.map_err(Failure::of_pin(action))?;
             Ok(Record::default())
         }
     };
-    each(global, output, "erased", work).await
+    each(global, output, done, work).await
 }
 
 fn pin_of(args: &PinArgs, prompt: &str) -> Result<Option<Vec<u8>>, Failure> {
