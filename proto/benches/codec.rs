@@ -96,14 +96,16 @@ fn get_reply<'a>(key: &'a [u8], version: &'a [u8], tag: &'a [u8]) -> Reply<'a> {
 
 fn signatures(criterion: &mut Criterion) {
     let key = SigningKey::new(b"asdfasdf");
-    let command_bytes = vec![7; 100];
-    let hmac = key.sign(&command_bytes);
-    criterion.bench_function("sign 100 B", |bench| {
-        bench.iter(|| key.sign(black_box(&command_bytes)));
-    });
-    criterion.bench_function("verify 100 B", |bench| {
-        bench.iter(|| key.verify(black_box(&command_bytes), &hmac));
-    });
+    for (size, length) in [("100 B", 100), ("1 KiB", 1 << 10)] {
+        let command_bytes = vec![7; length];
+        let hmac = key.sign(&command_bytes);
+        criterion.bench_function(&format!("sign {size}"), |bench| {
+            bench.iter(|| key.sign(black_box(&command_bytes)));
+        });
+        criterion.bench_function(&format!("verify {size}"), |bench| {
+            bench.iter(|| key.verify(black_box(&command_bytes), &hmac));
+        });
+    }
     criterion.bench_function("prepare a key", |bench| {
         bench.iter(|| SigningKey::new(black_box(b"asdfasdf")));
     });
