@@ -41,7 +41,7 @@ pub struct Store {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) shared: Shared,
-    writer: Mutex<Writer>,
+    pub(crate) writer: Mutex<Writer>,
     syncer: Mutex<Syncer>,
     pub(crate) upkeep: Mutex<Upkeep>,
     pub(crate) desk: Arc<Desk>,
@@ -311,17 +311,33 @@ impl Store {
     /// Queues a commit; [`kick`](Self::kick) must follow. A commit that can never be stored is
     /// told so at once, through its completion.
     pub fn submit(&self, commit: Commit) -> Result<Ticket, SubmitError> {
+        let queue = &self.inner.shared.queue;
+        match self.prepared(commit) {
+            Some(prepared) => queue.push(prepared),
+            None => Ok(queue.last_ticket()),
+        }
+    }
+
+    /// Queues a last commit behind all that waits, even where the queue is full, and takes none
+    /// after it.
+    pub(crate) fn submit_last(&self, commit: Commit) {
+        if let Some(prepared) = self.prepared(commit) {
+            self.inner.shared.queue.close_after(prepared);
+        }
+    }
+
+    /// A commit ready for the queue; one that can never be stored is told so.
+    fn prepared(&self, commit: Commit) -> Option<Prepared> {
         let shared = &self.inner.shared;
         let head = (group::WIDTH + shared.cipher.overhead()) as u64;
         let max = shared.geometry.max_group() - head - BLOCK;
-        match Prepared::new(commit, max, &shared.cipher) {
-            Ok(prepared) => shared.queue.push(prepared),
-            Err(refused) => {
+        let prepared = Prepared::new(commit, max, &shared.cipher);
+        prepared
+            .map_err(|refused| {
                 let (commit, error) = *refused;
                 commit.completion.complete(commit.token, Err(error));
-                Ok(shared.queue.last_ticket())
-            }
-        }
+            })
+            .ok()
     }
 
     /// Gets queued commits done: small ones at once on this thread if no other is at it, else by

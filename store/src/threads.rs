@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::bells::{Bell, Bells};
 use crate::engine::commit::{Commit, Completion, Durability};
 use crate::engine::writer::{Need, Step};
-use crate::error::CommitError;
+use crate::error::{CommitError, CommitFailure};
 use crate::store::Store;
 
 /// A worker looks by itself this often.
@@ -88,12 +88,13 @@ impl Threads {
             token: 0,
             completion,
         };
-        let flushed = self.store.submit(flush).is_ok() && {
-            self.store.inner.bells.writer.ring();
-            last.wait()
-        };
-        self.store.inner.shared.queue.close();
+        self.store.submit_last(flush);
+        self.store.inner.bells.writer.ring();
+        let flushed = last.wait();
         self.end();
+        // Whoever the disk kept waiting for longer than that hears that it is too late.
+        let shared = &self.store.inner.shared;
+        shared.refuse(shared.queue.take_while(|_| true), CommitFailure::Closed);
         flushed
     }
 

@@ -60,10 +60,14 @@ impl Queue {
         if inner.bytes + prepared.bytes() > self.limit && !inner.waiting.is_empty() {
             return Err(SubmitError::Busy(Box::new(prepared.commit)));
         }
-        inner.bytes += prepared.bytes();
-        inner.submitted += 1;
-        inner.waiting.push_back(prepared);
-        Ok(Ticket(inner.submitted))
+        Ok(inner.append(prepared))
+    }
+
+    /// Appends a last commit, however full the queue is, and takes no more.
+    pub fn close_after(&self, last: Prepared) {
+        let mut inner = self.lock();
+        inner.append(last);
+        inner.closed = true;
     }
 
     /// Takes commits from the front as long as `fits` says so.
@@ -105,14 +109,24 @@ impl Queue {
         (inner.waiting.len(), inner.bytes)
     }
 
+    /// Whether it takes no more commits.
+    #[cfg(test)]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// The last ticket that was given.
     #[must_use]
     pub fn last_ticket(&self) -> Ticket {
         Ticket(self.lock().submitted)
     }
+}
 
-    /// Takes no more commits.
-    pub fn close(&self) {
-        self.lock().closed = true;
+impl Inner {
+    fn append(&mut self, prepared: Prepared) -> Ticket {
+        self.bytes += prepared.bytes();
+        self.submitted += 1;
+        self.waiting.push_back(prepared);
+        Ticket(self.submitted)
     }
 }

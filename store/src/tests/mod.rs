@@ -4,6 +4,7 @@ mod damage;
 mod host;
 mod sealing;
 mod secrets;
+mod stopping;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -88,13 +89,21 @@ impl Drive {
     }
 
     fn open(disk: &Arc<MemoryDisk>, boot: u8) -> Store {
+        Self::open_with(disk, boot, options())
+    }
+
+    fn open_with(disk: &Arc<MemoryDisk>, boot: u8, options: Options) -> Store {
         let disk: Arc<dyn Disk> = Arc::<MemoryDisk>::clone(disk);
-        Store::open(disk, options(), entropy(boot), None).unwrap()
+        Store::open(disk, options, entropy(boot), None).unwrap()
     }
 
     fn reopen(&mut self) {
+        self.reopen_with(options());
+    }
+
+    fn reopen_with(&mut self, options: Options) {
         let boot = u8::try_from(self.store.status().boot + 1).unwrap();
-        self.store = Self::open(&self.disk, boot);
+        self.store = Self::open_with(&self.disk, boot, options);
     }
 
     fn submit(&mut self, mutations: Vec<Mutation>, durability: Durability) -> u64 {

@@ -13,11 +13,15 @@ use kinetic_proto::{MessageType, StatusCode};
 use kinetic_tests::admin::{ERASE, LOCK, UNLOCK};
 use kinetic_tests::batch::of_batch;
 use kinetic_tests::conversation::{Conversation, Reply, about, key_only};
+use kinetic_tests::drive::Drive;
 use kinetic_tests::raw::{Answer, request};
 
 use crate::{KEPT, KEPT_VALUE, Target};
 
 const WRITERS: u64 = 4;
+
+/// Of large values. Together they have more in flight than the store's queue takes.
+const LARGE_WRITERS: u64 = 8;
 
 /// What a writer sends at once, again and again.
 trait Chunk: Sync {
@@ -278,6 +282,60 @@ fn batches_under_way_at_a_lock_are_there_whole_or_not_at_all() {
         let done = done_batches(&heard);
         assert!(done.contains(&0));
         assert_eq!(stored_batches(&target, writer, heard.chunks), done);
+    }
+    target.still_serves();
+}
+
+/// Puts of 1 MiB, each of the same few keys and with its own number, until one is refused by a
+/// lock. The number of the last one that was done.
+fn fill(mut talk: Conversation, writer: u64, begun: &Barrier) -> u64 {
+    const IN_FLIGHT: u64 = 24;
+    let (mut sent, mut heard) = (0, Heard::default());
+    while !heard.has(StatusCode::DEVICE_LOCKED) || heard.answers.len() as u64 != sent {
+        while sent < heard.answers.len() as u64 + IN_FLIGHT && !heard.has(StatusCode::DEVICE_LOCKED)
+        {
+            sent += 1;
+            let forced = KeyValue {
+                force: Some(true),
+                ..entry(writer, sent % 4)
+            };
+            let mut value = sent.to_be_bytes().to_vec();
+            value.resize(1 << 20, 7);
+            talk.send(MessageType::PUT, about(forced), &value);
+        }
+        heard.take(&mut talk, 1);
+        if heard.answers.len() == 1 {
+            begun.wait();
+        }
+    }
+    let done = heard
+        .answers
+        .iter()
+        .filter(|(_, code)| **code == StatusCode::SUCCESS);
+    done.map(|(sequence, _)| *sequence).max().unwrap_or(0)
+}
+
+#[test]
+fn a_lock_amid_large_writes_is_done_and_every_write_is_answered() {
+    let target = Target::on(|image| Drive::start(image, &["--size", "2GiB"]));
+    let mut admin = target.talk_tls();
+    let begun = Barrier::new(usize::try_from(LARGE_WRITERS).expect("a small number") + 1);
+    let last_done: Vec<u64> = std::thread::scope(|scope| {
+        let mut writers = Vec::new();
+        for writer in 0..LARGE_WRITERS {
+            let (talk, begun) = (target.talk(), &begun);
+            writers.push(scope.spawn(move || fill(talk, writer, begun)));
+        }
+        begun.wait();
+        admin.pin_operation(LOCK, Some(b"any")).success();
+        let ended = writers.into_iter().map(|one| one.join().expect("a writer"));
+        ended.collect()
+    });
+    admin.pin_operation(UNLOCK, Some(b"any")).success();
+    let mut talk = target.talk();
+    for (writer, last) in (0..).zip(last_done) {
+        let value = talk.get(&key(writer, last % 4)).success().value;
+        assert!(value.starts_with(&last.to_be_bytes()));
     }
     target.still_serves();
 }
