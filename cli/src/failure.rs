@@ -21,7 +21,7 @@ Exit codes:
   3  there is no such key, log or identity
   4  the stored version is not the expected one
   5  no connection, connection lost, or no answer in time
-  6  identity, key or permissions are not sufficient
+  6  identity, key or permissions are not sufficient; debug pdu: the HMAC is wrong
   7  a local file cannot be read or written
   8  import or export: something was left out
   9  the drive's certificate is not trusted
@@ -107,6 +107,9 @@ pub(crate) enum Failure {
     InUse(#[from] HostRefusal),
     #[error(transparent)]
     Format(#[from] kinetic_store::FormatError),
+    /// A capture's; why has been said where the capture was shown.
+    #[error("{what}: the HMAC is wrong")]
+    WrongHmac { what: String },
     #[error("standard output was closed")]
     BrokenPipe,
 }
@@ -170,6 +173,7 @@ impl Failure {
                 Kind::NotFound
             }
             Self::Version { .. } => Kind::VersionMismatch,
+            Self::WrongHmac { .. } => Kind::Permission,
             Self::File { .. } | Self::Stream { .. } | Self::Disk(_) => Kind::LocalFile,
             Self::Usage(_) => Kind::Usage,
             Self::Incomplete(_) => Kind::Incomplete,

@@ -30,14 +30,12 @@ mod commands;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 /// Requests live a moment and are freed on other threads than made them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = args::Arguments::of_this_run();
     match commands::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure::Failure::BrokenPipe) => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use kinetic_server::certificate::{Certificate, CertificateError};
-use kinetic_server::config::{BadTlsListen, TlsListen};
+use kinetic_server::config::{BadTlsListen, TlsListen, checked_connections};
 use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize, NewImage};
 use kinetic_server::ops::setup::public_key;
 use kinetic_server::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
@@ -203,7 +203,7 @@ impl Args {
             config.factory_key_reach = FactoryKeyReach::Anywhere;
         }
         if let Some(count) = file.max_connections {
-            config.max_connections = count;
+            config.max_connections = checked_connections(count)?;
         }
         if let Some(seconds) = file.write_stall_seconds {
             config.write_stall = Duration::from_secs(seconds);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_batches_are_settings_and_must_make_sense() {
+    fn limits_are_settings_and_must_make_sense() {
         let file = "max-batch-operations = 7\nmax-batch-bytes = 2000000\nmax-open-batches = 3\n";
         let batches = settle(&[], file).unwrap().config.batches;
         let expected = BatchLimits {
@@ -333,6 +333,8 @@ mod tests {
             ("max-batch-bytes = 33554433", "33554432"),
             ("max-batch-bytes = 1048576", "33554432"),
             ("max-open-batches = 0", "4096"),
+            ("max-connections = 0", "1048576"),
+            ("max-connections = 1048577", "1048576"),
         ] {
             let error = settle(&[], wrong).unwrap_err().to_string();
             let name = wrong.split(' ').next().unwrap();

@@ -18,7 +18,7 @@ use crate::certificate::Certificate;
 use crate::device::{Medium, Policy, Settings};
 use crate::limits::{
     DISK_READ_THREADS, DRAIN_SECONDS, LEAST_BATCH_BYTES, MOST_BATCH_BYTES, MOST_BATCH_OPERATIONS,
-    MOST_OPEN_BATCHES, PIN_ROUNDS, WRITE_STALL_SECONDS,
+    MOST_CONNECTIONS, MOST_OPEN_BATCHES, PIN_ROUNDS, WRITE_STALL_SECONDS,
 };
 
 /// Where a server listens unless told otherwise.
@@ -101,6 +101,19 @@ pub struct OutOfRange {
     pub least: u32,
     /// The most that makes sense.
     pub most: u32,
+}
+
+/// A number of connections to keep, if it makes sense.
+pub fn checked_connections(value: u32) -> Result<u32, OutOfRange> {
+    match value {
+        1..=MOST_CONNECTIONS => Ok(value),
+        _ => Err(OutOfRange {
+            name: "max-connections",
+            value,
+            least: 1,
+            most: MOST_CONNECTIONS,
+        }),
+    }
 }
 
 impl BatchLimits {

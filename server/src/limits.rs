@@ -5,8 +5,8 @@
 //! in `kinetic_store::limits`.
 
 use kinetic_proto::limits::{
-    MAX_BATCH_SIZE, MAX_KEY_SIZE, MAX_MESSAGE_SIZE, MAX_OPERATIONS_PER_BATCH, MAX_TAG_SIZE,
-    MAX_VALUE_SIZE, MAX_VERSION_SIZE,
+    MAX_BATCH_SIZE, MAX_CONNECTIONS, MAX_KEY_SIZE, MAX_MESSAGE_SIZE, MAX_OPERATIONS_PER_BATCH,
+    MAX_TAG_SIZE, MAX_VALUE_SIZE, MAX_VERSION_SIZE,
 };
 use kinetic_store::limits::{MAX_COMMIT_OPERATIONS, MAX_ZONE, MIN_ZONE, commit_bytes};
 
@@ -178,6 +178,11 @@ pub const RANGE_PAGES_TURN: usize = 64;
 /// Times that GETNEXT and GETPREVIOUS look again when the key they found has just gone.
 pub const NEIGHBOUR_TRIES: usize = 64;
 
+/// Most connections that a drive may be told to keep: as many descriptors as Linux gives one
+/// process unless told otherwise.
+pub const MOST_CONNECTIONS: u32 = 1 << 20;
+
+const _: () = assert!(MAX_CONNECTIONS <= MOST_CONNECTIONS);
 const _: () = assert!(FIRST_PIN_DELAY_MS <= MOST_PIN_DELAY_MS);
 const _: () = assert!(MOST_PIN_DELAY_MS < PIN_MEMORY_SECONDS * 1000);
 const _: () = assert!(PIN_ROUNDS <= MOST_PIN_ROUNDS);

@@ -78,9 +78,22 @@ fn a_line_with_a_mistake_is_wrong_usage_and_nothing_is_sent() {
         (r#"{"put": "b", "value": 1}"#, "expected a string"),
         (r#"{"put": "hex:0", "value": "1"}"#, "hexadecimal"),
         (r#"{"delete": "b", "value": "1"}"#, "a delete has"),
+        (r#"{"delete": "b", "algorithm": "sha1"}"#, "a delete has"),
         (
-            r#"{"put": "b", "value": "1", "algorithm": "rot13"}"#,
+            r#"{"put": "b", "value": "1", "tag": "t", "algorithm": "rot13"}"#,
             "sha1",
+        ),
+        (
+            r#"{"put": "b", "value": "1", "algorithm": "sha1"}"#,
+            "no tag",
+        ),
+        (
+            r#"{"put": "b", "value": "1", "force": true, "expected_version": "1"}"#,
+            "expected_version",
+        ),
+        (
+            r#"{"delete": "b", "force": true, "expected_version": "1"}"#,
+            "expected_version",
         ),
     ] {
         let said = served.batch(&format!("{good}\n{bad}\n"));

@@ -27,6 +27,7 @@ fn info_shows_what_the_drive_is() {
     let said = served.run(&["info", "--output", "json"]).done();
     let info = said.json();
     assert_eq!(info["connection"]["cluster_version"], 0, "{said}");
+    assert_eq!(info["connection"]["locked"], "no", "{said}");
     let port = served.drive.plain().port();
     assert_eq!(info["configuration"]["port"], port, "{said}");
     assert_eq!(info["limits"]["max_key_size"], 4096, "{said}");

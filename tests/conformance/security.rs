@@ -238,6 +238,25 @@ fn scopes_count_by_offset_value_and_channel_and_priorities_have_their_bound() {
 }
 
 #[test]
+fn a_request_without_a_priority_asks_for_none_that_its_identity_has_not() {
+    let fresh = Fresh::drive();
+    let mut talk = fresh.talk_tls();
+    let lowest = Acl {
+        max_priority: Some(1),
+        ..acl(2, b"two", &[READ, WRITE])
+    };
+    ask(&mut talk, list(&[owner(), lowest], LIST)).success();
+    let mut two = fresh.talk_plain().speaking_as(2, b"two");
+    two.put(b"key", b"value").success();
+    two.get(b"key").success();
+    for (priority, code) in [(1, StatusCode::SUCCESS), (2, StatusCode::NOT_AUTHORIZED)] {
+        let mut get = two.command(MessageType::GET, about(key_only(b"key")));
+        get.header.as_mut().expect("a header").priority = Some(priority);
+        assert_eq!(two.ask_command(&get, &[]).code(), code);
+    }
+}
+
+#[test]
 fn one_request_has_one_purpose() {
     let fresh = Fresh::drive();
     let mut talk = fresh.talk_tls();

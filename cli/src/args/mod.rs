@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::failure::EXIT_CODES;
 use crate::output::Format;
@@ -60,6 +60,22 @@ pub(crate) struct Arguments {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// What the program was started with; ends it where that makes no sense. A variable of the
+    /// environment that is empty is as good as absent; an option that is empty is not.
+    pub(crate) fn of_this_run() -> Self {
+        let command = Self::command().mut_args(|argument| {
+            let value = argument.get_env().and_then(std::env::var_os);
+            match value {
+                Some(value) if value.is_empty() => argument.env(None::<&'static str>),
+                _ => argument,
+            }
+        });
+        let mut matches = command.get_matches();
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// What every command understands.
@@ -214,7 +230,6 @@ fn bounded(text: &str, most: usize) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_is_consistent() {

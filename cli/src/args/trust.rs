@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use kinetic_client::Fingerprint;
 
 /// Of these the first that is given counts: fingerprints, authorities, anybody.
@@ -13,7 +13,7 @@ use kinetic_client::Fingerprint;
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TrustArgs {
     /// Connect under TLS; needs one of the options below, each of which implies it
-    #[arg(long, global = true, env = "KINETIC_TLS", value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "KINETIC_TLS", value_parser = BoolishValueParser::new())]
     pub(crate) tls: bool,
 
     /// Trust the certificate with this SHA-256 fingerprint, which kineticd prints when it
@@ -36,7 +36,7 @@ pub(crate) struct TrustArgs {
         long,
         global = true,
         env = "KINETIC_INSECURE_TLS",
-        value_parser = FalseyValueParser::new()
+        value_parser = BoolishValueParser::new()
     )]
     pub(crate) insecure_tls: bool,
 }

@@ -157,6 +157,9 @@ fn line_of(source: &mut impl BufRead, number: usize) -> io::Result<Option<String
 
 fn operation(client: &Client, line: &str) -> Result<(BatchOperation, usize), Problem> {
     let line: Line = serde_json::from_str(line).map_err(|error| Problem::Line(reason(&error)))?;
+    if let Some(problem) = contradiction(&line) {
+        return Err(Problem::Line(problem.to_owned()));
+    }
     match (&line.put, &line.delete) {
         (Some(key), None) => {
             let key = bytes(key)?;
@@ -168,6 +171,17 @@ fn operation(client: &Client, line: &str) -> Result<(BatchOperation, usize), Pro
         }
         _ => Err(Problem::Line("it has to be a put or a delete".to_owned())),
     }
+}
+
+/// What `put` and `delete` refuse of their options, too.
+fn contradiction(line: &Line) -> Option<&'static str> {
+    if line.force && line.expected_version.is_some() {
+        return Some("force is for any version, so it cannot stand beside expected_version");
+    }
+    if line.algorithm.is_some() && line.tag.is_none() && line.delete.is_none() {
+        return Some("algorithm says what a tag was made with, and there is no tag");
+    }
+    None
 }
 
 /// serde_json's text without what may be a value, and without its own line number, which is

@@ -31,7 +31,10 @@ pub(super) async fn ping(global: &GlobalArgs, output: &mut Output) -> Result<(),
 
 pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let client = connect(global).await?;
-    let log = match client.log(&[LogType::Capacities]).await {
+    let log = client.log(&[LogType::Capacities]).await;
+    let status = log.as_ref().err().and_then(Error::status);
+    let is_locked = status == Some(StatusCode::DEVICE_LOCKED);
+    let log = match log {
         Ok(log) => Ok(log.parts),
         Err(error) => Err(withheld(global, error)?),
     };
@@ -41,6 +44,7 @@ pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(),
         ("drive", one_drive(global)?.into()),
         ("identity", global.identity.into()),
         ("cluster_version", client.cluster_version().into()),
+        ("locked", if is_locked { "yes" } else { "no" }.into()),
         (
             "certificate_sha256",
             fingerprint.map(|print| print.to_string()).into(),

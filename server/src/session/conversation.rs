@@ -11,7 +11,6 @@
 use std::sync::Arc;
 
 use kinetic_proto::envelope::HmacAuthView;
-use kinetic_proto::schema::command::Priority;
 use kinetic_proto::schema::message::AuthType;
 use kinetic_proto::{
     CommandView, Frame, FrameValue, HeaderView, MessageType, MessageView, StatusCode,
@@ -400,8 +399,8 @@ fn check_header(
         let invalid = Invalid::NeedsTls(route.request);
         return Err(refuse(route, Answer::of(invalid.into())));
     }
-    let priority = header.priority.unwrap_or(Priority::Normal as i32);
-    if let Some(greatest) = access.identity().max_priority
+    // One that is absent asks for nothing: it is the smaller of NORMAL and the greatest.
+    if let (Some(priority), Some(greatest)) = (header.priority, access.identity().max_priority)
         && priority > greatest
     {
         let text = format!("priority {priority} is above {greatest}, the identity's greatest");

@@ -55,7 +55,9 @@ fn a_wrong_hmac_says_what_was_done_wrong() {
         (b"", "an empty key"),
         (b"quite another", "another key"),
     ] {
-        let shown = debug(&capture(key, b"")).done().json();
+        let said = debug(&capture(key, b"")).exits(6);
+        assert!(said.err.contains("the HMAC is wrong"), "{said}");
+        let shown = said.json();
         let verdict = shown
             .pointer("/hmac/verdict")
             .and_then(|text| text.as_str());

@@ -158,6 +158,16 @@ fn a_locked_drive_serves_nobody_until_its_pin_unlocks_it() {
     let locked = served.with_pin("1234", &["lock", "--yes"]).done();
     assert!(locked.text().ends_with(": locked\n"), "{locked}");
     served.run(&["get", "a"]).fails(1, &["kinetic unlock"]);
+    let info = served.secured().args(["info", "--output", "json"]).run();
+    let info = info.done().json();
+    assert_eq!(info["connection"]["locked"], "yes", "{info}");
+    assert_eq!(info["connection"]["cluster_version"], 0, "{info}");
+    assert!(
+        info["connection"]["certificate_sha256"].is_string(),
+        "{info}"
+    );
+    assert!(info["configuration"]["serial_number"].is_string(), "{info}");
+    assert_eq!(info["limits"]["max_key_size"], 4096, "{info}");
     served.with_pin("1", &["unlock"]).fails(6, &["PIN"]);
     let file = served.path("pin");
     fs::write(&file, "1234\n").expect("a file");

@@ -107,6 +107,46 @@ fn tls_needs_to_know_whom_to_trust() {
 }
 
 #[test]
+fn a_variable_says_yes_or_no_and_what_is_neither_switches_nothing() {
+    let served = Served::new();
+    let ping = |word: &str| {
+        let ping = served.over_tls().args(["ping"]);
+        ping.env("KINETIC_INSECURE_TLS", word).run()
+    };
+    for yes in ["yes", "true", "1", "on"] {
+        ping(yes).done();
+    }
+    for neither in ["maybe", "2", "offf", " "] {
+        ping(neither).fails(2, &["--insecure-tls", neither]);
+    }
+    let plain = |word: &str| {
+        let ping = served.kinetic().args(["ping"]);
+        let ping = ping.env("KINETIC_INSECURE_TLS", word);
+        ping.env("KINETIC_TLS", word).run()
+    };
+    for no in ["no", "false", "0", "off", ""] {
+        plain(no).done();
+    }
+    plain("maybe").fails(2, &["maybe"]);
+}
+
+#[test]
+fn an_empty_variable_is_absent_and_an_empty_option_is_a_mistake() {
+    let served = Served::new();
+    let names = [
+        "KINETIC_DRIVE",
+        "KINETIC_IDENTITY",
+        "KINETIC_FINGERPRINT",
+        "KINETIC_CA",
+    ];
+    let ping = served.kinetic().args(["ping"]);
+    let ping = names.iter().fold(ping, |ping, name| ping.env(name, ""));
+    ping.run().done();
+    let ping = served.kinetic().args(["ping", "--fingerprint", ""]);
+    ping.run().fails(2, &["fingerprint"]);
+}
+
+#[test]
 fn a_file_of_authorities_has_to_hold_some() {
     let served = Served::new();
     let file = served.path("authorities.pem");

@@ -30,12 +30,18 @@ pub(super) fn pdu(global: &GlobalArgs, args: &PduArgs, output: &mut Output) -> R
         "message": message,
     });
     match output.format() {
-        Format::Json => output.line(&whole.to_string()),
+        Format::Json => output.line(&whole.to_string())?,
         Format::Table => {
             let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
             output.line(&text)?;
-            output.line(&format!("HMAC: {}", verdict_text(verdict)))
+            output.line(&format!("HMAC: {}", verdict_text(verdict)))?;
         }
+    }
+    match right(verdict) {
+        Some(false) => Err(Failure::WrongHmac {
+            what: args.file.display().to_string(),
+        }),
+        Some(true) | None => Ok(()),
     }
 }
 
