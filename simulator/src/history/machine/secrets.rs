@@ -38,7 +38,9 @@ impl Machine {
             let settings = vec![number; length];
             let written = store.write_settings(&settings);
             self.secrets.settings.push(settings);
-            keep_last(&mut self.secrets.settings, written.is_ok());
+            // Nobody is told of anything once the machine has stopped.
+            let told = written.is_ok() && !self.is_stopped();
+            keep_last(&mut self.secrets.settings, told);
             written.map_err(|error| error.to_string())
         } else {
             let (wanted, protection) = match number % 3 {
@@ -51,7 +53,9 @@ impl Machine {
             };
             let protected = store.protect(protection);
             self.secrets.pins.push(wanted);
-            keep_last(&mut self.secrets.pins, protected.is_ok());
+            // Nobody is told of anything once the machine has stopped.
+            let told = protected.is_ok() && !self.is_stopped();
+            keep_last(&mut self.secrets.pins, told);
             protected.map_err(|error| error.to_string())
         };
         let failed = self.watched.sync_failed() || self.watched.write_failed();
