@@ -52,6 +52,10 @@ enum Bug {
     AnswerEarly,
     /// Values are not verified.
     IgnoreChecksums,
+    /// Values are moved whatever their keys refer to by then.
+    MoveAlways,
+    /// Zones are freed to which only memtables refer.
+    FreeEarly,
 }
 
 impl From<Bug> for Sabotage {
@@ -60,6 +64,8 @@ impl From<Bug> for Sabotage {
             Bug::SkipSync => Self::SkipSync,
             Bug::AnswerEarly => Self::AnswerEarly,
             Bug::IgnoreChecksums => Self::IgnoreChecksums,
+            Bug::MoveAlways => Self::MoveAlways,
+            Bug::FreeEarly => Self::FreeEarly,
         }
     }
 }

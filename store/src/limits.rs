@@ -81,6 +81,23 @@ pub const MERGE_FANOUT: usize = 4;
 /// One tombstone among so many entries of all runs makes a merge of all due.
 pub const TOMBSTONE_SHARE: u64 = 4;
 
+/// Share of all zones, in thousandths, that reclaim keeps free beyond the reserve.
+pub const FREE_SHARE: u64 = 16;
+/// Zones that it keeps free beyond the reserve at least.
+pub const FREE_ZONES: usize = 4;
+/// Bytes of values that reclaim collects before it writes them.
+pub const RECLAIM_WRITE: usize = 1 << 20;
+/// Entries that reclaim looks up in one step.
+pub const RECLAIM_LOOKUPS: usize = 64;
+/// Bytes of values that reclaim reads in one step, the last one not counted.
+pub const RECLAIM_READ: usize = 256 << 10;
+/// Of a zone's room, reclaim leaves so many of 16 parts alone when they are alive.
+pub const WORTH_PARTS: u64 = 14;
+/// The same where commits wait for room.
+pub const WORTH_PARTS_PRESSED: u64 = 15;
+/// Microseconds that reclaim waits for the writer before it gives up what it was about.
+pub const RECLAIM_PATIENCE_US: u64 = 10_000_000;
+
 /// Memtable bytes at which a flush is due.
 pub const MEMTABLE_BYTES: u64 = 32 << 20;
 /// Log bytes since the replay point at which a flush is due.

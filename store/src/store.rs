@@ -121,6 +121,10 @@ pub struct Status {
     pub flushes: u64,
     /// Merges of runs since the drive was opened.
     pub merges: u64,
+    /// Values that reclaim moved since the drive was opened.
+    pub moves: u64,
+    /// Bytes that reclaim copied since the drive was opened.
+    pub moved_bytes: u64,
     /// Whether the drive does all it should.
     pub health: Health,
 }
@@ -395,7 +399,7 @@ impl Store {
         if sync {
             inner.bells.syncer.ring();
         }
-        if upkeep || shared.view().frozen.is_some() {
+        if upkeep || shared.moves.is_answered() || shared.view().frozen.is_some() {
             inner.bells.upkeep.ring();
         }
     }
@@ -441,6 +445,8 @@ impl Store {
             damage_seen: load(&counters.damage_seen),
             flushes: load(&counters.flushes),
             merges: load(&counters.merges),
+            moves: load(&counters.moves),
+            moved_bytes: load(&counters.cold_bytes),
             health: self.health(),
         }
     }

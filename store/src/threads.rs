@@ -130,7 +130,9 @@ impl Drop for Fatal {
 }
 
 fn wake_others(store: &Store) {
-    if store.inner.shared.queue.waiting().0 > 0 {
+    let shared = &store.inner.shared;
+    let wanted = shared.moves.is_waiting() || shared.progress().freeze_wanted;
+    if wanted || shared.queue.waiting().0 > 0 {
         store.inner.bells.writer.ring();
     }
     store.ring_workers();

@@ -1,7 +1,7 @@
 //! Power cuts: seeded histories of the production engine on a simulated disk.
 //!
 //! Guarantee: thousands of histories keep every promise and reach every situation that matters;
-//! a seed repeats to the last byte; and each of three deliberate bugs is noticed, so that silence
+//! a seed repeats to the last byte; and each of five deliberate bugs is noticed, so that silence
 //! means something. A failure is one line that replays its seed.
 //! Not here: what a history is (`kinetic_simulator::history`), and `kill -9` of the real process
 //! (`durability`).

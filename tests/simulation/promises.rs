@@ -9,11 +9,12 @@ const HISTORIES: u64 = 4000;
 const THREADS: usize = 2;
 
 /// Situations that a power cut must have met, and in how many of a thousand histories at least.
-const SITUATIONS: [(Mark, u64); 37] = [
+const SITUATIONS: [(Mark, u64); 40] = [
     (Mark::CutBetweenCalls, 500),
     (Mark::CutInGroup, 100),
     (Mark::CutAtZoneSwitch, 100),
     (Mark::CutInRun, 20),
+    (Mark::CutInCold, 2),
     (Mark::CutInFrame, 100),
     (Mark::CutInZoneHeader, 100),
     (Mark::CutInFirstSlot, 100),
@@ -27,6 +28,7 @@ const SITUATIONS: [(Mark, u64); 37] = [
     (Mark::CutRightAfterRecovery, 100),
     (Mark::CutDuringFlush, 100),
     (Mark::CutDuringMerge, 50),
+    (Mark::CutDuringReclaim, 100),
     (Mark::CutDuringManifestMove, 20),
     (Mark::Killed, 500),
     (Mark::KilledThenCut, 200),
@@ -43,6 +45,7 @@ const SITUATIONS: [(Mark, u64); 37] = [
     (Mark::SurvivedUnacknowledged, 10),
     (Mark::Flushed, 300),
     (Mark::Merged, 200),
+    (Mark::Moved, 200),
     (Mark::ManifestMoved, 20),
     (Mark::StoppedInSecrets, 20),
     (Mark::Erased, 50),

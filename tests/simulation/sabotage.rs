@@ -32,3 +32,22 @@ fn an_engine_that_ignores_checksums_is_noticed_within_a_hundred_seeds() {
     println!("noticed at seed {}: {}", found.seed, found.promise);
     assert_eq!(found.promise, Promise::Contents, "{found}");
 }
+
+#[test]
+fn an_engine_that_moves_values_unconditionally_is_noticed_within_two_hundred_seeds() {
+    let found = first_to_notice(Sabotage::MoveAlways, 200);
+    println!("noticed at seed {}: {}", found.seed, found.promise);
+    assert!(
+        matches!(
+            found.promise,
+            Promise::Durability | Promise::Reads | Promise::Answers
+        ),
+        "{found}"
+    );
+}
+
+#[test]
+fn an_engine_that_frees_zones_early_is_noticed_within_a_hundred_seeds() {
+    let found = first_to_notice(Sabotage::FreeEarly, 100);
+    println!("noticed at seed {}: {}", found.seed, found.promise);
+}

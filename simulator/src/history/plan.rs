@@ -8,6 +8,9 @@ use kinetic_store::{Options, Sabotage, Seal};
 use crate::disk::SectorSize;
 use crate::rng::Rng;
 
+/// Bytes of values that a drive of the smallest size can take, about.
+const FILLED: u64 = 48 * (60 << 10);
+
 /// What goes wrong beside power cuts and kills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -45,6 +48,7 @@ pub(super) enum Prey {
     Nothing,
     Flush,
     Merge,
+    Reclaim,
     ManifestMove,
     ZoneSwitch,
 }
@@ -60,6 +64,8 @@ pub(super) struct Plan {
     pub(super) trouble: Trouble,
     /// Actions of the whole history.
     pub(super) actions: u64,
+    /// Bytes of values that are put before anything goes wrong.
+    pub(super) filled: u64,
     /// Of a thousand values, so many are as large as a group allows.
     pub(super) large_per_mille: u64,
     /// How the drive is sealed.
@@ -91,6 +97,8 @@ impl Plan {
             unsynced_bytes: pick(rng, &[8 << 10, 64 << 10, 1 << 20], 64 << 10),
             unsynced_age_us: pick(rng, &[50_000, 300_000, 1_000_000], 1_000_000),
             queue_bytes: pick(rng, &[8 << 10, 1 << 20], 1 << 20),
+            // Reclaim always finds something to do on most drives.
+            free_share: pick(rng, &[16, 500, 1000, 1000], 1000),
             sabotage,
         };
         let zone_sizes: &[u32] = if small {
@@ -98,19 +106,24 @@ impl Plan {
         } else {
             &[64 << 10, 64 << 10, 128 << 10]
         };
+        let (keys, actions) = if small {
+            (400, 5000)
+        } else {
+            (pick(rng, &[6, 40, 150], 40), 150 + rng.below(650))
+        };
+        // Of what puts may take: three quarters, nine tenths, or all until they are refused.
+        let share = pick(rng, &[75, 90, 200], 90);
+        let filled = if small { share * (FILLED / 100) } else { 0 };
         let sectors = [SectorSize::Small, SectorSize::Large];
         Self {
             zone_size: pick(rng, zone_sizes, 64 << 10),
             zones,
             sectors: pick(rng, &sectors, SectorSize::Small),
             options,
-            keys: if small {
-                400
-            } else {
-                pick(rng, &[6, 40, 150], 40)
-            },
+            keys,
+            filled,
             trouble,
-            actions: if small { 3000 } else { 150 + rng.below(650) },
+            actions,
             large_per_mille: if small { 900 } else { 40 },
             // A seal cannot be ignored: that bug is one of plain drives.
             seal: if sabotage == Sabotage::IgnoreChecksums || rng.chance(1, 5) {
@@ -147,6 +160,8 @@ impl Plan {
             Prey::Nothing,
             Prey::Flush,
             Prey::Merge,
+            Prey::Reclaim,
+            Prey::Reclaim,
             Prey::ManifestMove,
             Prey::ZoneSwitch,
         ];

@@ -12,6 +12,8 @@ pub enum Mark {
     CutInGroup,
     /// Power failed in the first group of a zone, or right behind it.
     CutAtZoneSwitch,
+    /// Power failed in a write of a group of a cold zone.
+    CutInCold,
     /// Power failed in a write of a run.
     CutInRun,
     /// Power failed in a write of a frame of the manifest.
@@ -40,6 +42,8 @@ pub enum Mark {
     CutDuringFlush,
     /// Power failed with a merge under way.
     CutDuringMerge,
+    /// Power failed with a round of reclaim under way.
+    CutDuringReclaim,
     /// Power failed while the manifest moved to another zone.
     CutDuringManifestMove,
     /// The process was killed.
@@ -78,6 +82,8 @@ pub enum Mark {
     Flushed,
     /// Runs were merged.
     Merged,
+    /// Values were moved by reclaim.
+    Moved,
     /// The manifest moved while the drive served.
     ManifestMoved,
 }

@@ -158,6 +158,12 @@ fn story(seed: u64, sabotage: Sabotage) -> Result<Report, Broken> {
 fn live(machine: &mut Machine, actions: u64) -> Result<(), Broken> {
     machine.format()?;
     let mut start = machine.start(Weather::Rough)?;
+    if start == Start::Serving {
+        machine.fill()?;
+        if machine.is_stopped() {
+            start = machine.start(Weather::Rough)?;
+        }
+    }
     while start == Start::Serving && machine.report.actions < actions {
         session(machine)?;
         start = machine.start(Weather::Rough)?;
@@ -192,8 +198,10 @@ fn session(machine: &mut Machine) -> Result<(), Broken> {
             return Ok(());
         }
         if prey != Prey::Nothing && machine.is_at(prey)? {
+            // A round of reclaim is longer than what else is waited for.
+            let calls = if prey == Prey::Reclaim { 40 } else { 8 };
             prey = Prey::Nothing;
-            machine.arm(Ending::CutInCall, 8);
+            machine.arm(Ending::CutInCall, calls);
         }
     }
     machine.stop(ending);

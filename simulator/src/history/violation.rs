@@ -78,6 +78,8 @@ impl fmt::Display for Violation {
             Sabotage::SkipSync => " --sabotage skip-sync",
             Sabotage::AnswerEarly => " --sabotage answer-early",
             Sabotage::IgnoreChecksums => " --sabotage ignore-checksums",
+            Sabotage::MoveAlways => " --sabotage move-always",
+            Sabotage::FreeEarly => " --sabotage free-early",
         };
         write!(
             formatter,

@@ -28,6 +28,8 @@ pub(super) enum Purpose {
     /// The first group of a zone.
     FirstGroup,
     Group,
+    /// A group of a cold zone.
+    Cold,
     Run,
     /// A sync after a write of a superblock slot.
     SlotSync,
@@ -129,6 +131,7 @@ impl WatchedDisk {
             (SECOND_SLOT, _) => Purpose::SecondSlot,
             (_, Some(b"KMAN")) => Purpose::Frame,
             (_, Some(b"KZON")) => Purpose::ZoneHeader,
+            (_, Some(b"KGRP")) if first.get(16..24) == Some(&[0; 8]) => Purpose::Cold,
             (_, Some(b"KGRP")) if offset % self.zone_size == FIRST_GROUP => Purpose::FirstGroup,
             (_, Some(b"KGRP")) => Purpose::Group,
             _ => Purpose::Run,

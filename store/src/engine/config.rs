@@ -6,8 +6,8 @@
 use crate::index::values::Checking;
 use crate::layout::geometry::Geometry;
 use crate::limits::{
-    CACHE_BYTES, LOG_BYTES, MEMTABLE_BYTES, MERGE_FANOUT, QUEUE_BYTES, READY_LOG_BYTES,
-    READY_LOG_ZONES, UNSYNCED_AGE_US, UNSYNCED_BYTES,
+    CACHE_BYTES, FREE_SHARE, FREE_ZONES, LOG_BYTES, MEMTABLE_BYTES, MERGE_FANOUT, QUEUE_BYTES,
+    READY_LOG_BYTES, READY_LOG_ZONES, UNSYNCED_AGE_US, UNSYNCED_BYTES,
 };
 
 /// Options of an open drive; sizes in bytes.
@@ -25,6 +25,8 @@ pub struct Options {
     pub unsynced_age_us: u64,
     /// Bytes of commits that may wait in the queue.
     pub queue_bytes: u64,
+    /// Share of all zones, in thousandths, that reclaim keeps free beyond the reserve.
+    pub free_share: u64,
     /// Deliberate faults, for the proof that the power-cut check bites.
     #[cfg(feature = "sabotage")]
     pub sabotage: Sabotage,
@@ -43,6 +45,10 @@ pub enum Sabotage {
     AnswerEarly,
     /// Serves values without verifying them, and replays groups without verifying values.
     IgnoreChecksums,
+    /// Moves a value whatever its key refers to by then.
+    MoveAlways,
+    /// Frees zones to which only memtables refer.
+    FreeEarly,
 }
 
 impl Default for Options {
@@ -54,6 +60,7 @@ impl Default for Options {
             unsynced_bytes: UNSYNCED_BYTES,
             unsynced_age_us: UNSYNCED_AGE_US,
             queue_bytes: QUEUE_BYTES,
+            free_share: FREE_SHARE,
             #[cfg(feature = "sabotage")]
             sabotage: Sabotage::Off,
         }
@@ -88,6 +95,24 @@ impl Options {
         false
     }
 
+    /// Whether moves are done without their condition by a deliberate bug.
+    #[must_use]
+    pub fn moves_unconditionally(&self) -> bool {
+        #[cfg(feature = "sabotage")]
+        return self.sabotage == Sabotage::MoveAlways;
+        #[cfg(not(feature = "sabotage"))]
+        false
+    }
+
+    /// Whether zones are freed that memtables refer to, by a deliberate bug.
+    #[must_use]
+    pub fn frees_early(&self) -> bool {
+        #[cfg(feature = "sabotage")]
+        return self.sabotage == Sabotage::FreeEarly;
+        #[cfg(not(feature = "sabotage"))]
+        false
+    }
+
     /// Whether writes are answered before their sync by a deliberate bug.
     #[must_use]
     pub fn answers_early(&self) -> bool {
@@ -116,8 +141,12 @@ pub struct Reserve {
     pub flush: usize,
     /// Below this many, the log gets none: even deletes are refused.
     pub delete: usize,
-    /// Below this many, puts are refused.
+    /// Below this many, reclaim gets none: one is left for the log.
+    pub reclaim: usize,
+    /// Below this many, puts wait for reclaim, and are refused when it cannot help.
     pub put: usize,
+    /// Below this many, reclaim begins.
+    pub low: usize,
 }
 
 impl Reserve {
@@ -133,12 +162,17 @@ impl Reserve {
         let flush = manifest + table + 2;
         let merge = (table * MERGE_FANOUT).max(zones(index_bytes) + table);
         let delete = flush + merge + 1;
-        let put = delete + 1 + 2;
+        let reclaim = delete + 1;
+        let put = reclaim + 2;
+        let share = u64::from(geometry.zones) * options.free_share / 1000;
+        let low = put + usize::try_from(share).unwrap_or(usize::MAX).max(FREE_ZONES);
         Self {
             manifest,
             flush,
             delete,
+            reclaim,
             put,
+            low,
         }
     }
 }

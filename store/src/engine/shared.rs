@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use super::commit::{Commit, Prepared};
 use super::config::Options;
+use super::moves::Moves;
 use super::progress::{Progress, Waiter, refuse};
 use super::queue::Queue;
 use crate::disk::Disk;
@@ -42,6 +43,10 @@ pub struct Counters {
     pub flushes: AtomicU64,
     /// Merges of runs.
     pub merges: AtomicU64,
+    /// Values that were moved.
+    pub moves: AtomicU64,
+    /// Bytes written to cold zones.
+    pub cold_bytes: AtomicU64,
 }
 
 impl Counters {
@@ -62,6 +67,8 @@ pub struct SpaceFigures {
     pub run_bytes: AtomicU64,
     /// Whether puts are refused because the drive is full.
     pub full: AtomicBool,
+    /// Whether commits wait because reclaim has to make room for them.
+    pub pressed: AtomicBool,
 }
 
 /// What all workers and reads see.
@@ -86,6 +93,8 @@ pub struct Shared {
     pub values: ValueReader,
     /// Commits waiting for the writer.
     pub queue: Queue,
+    /// Moves waiting for the writer.
+    pub moves: Moves,
     /// Counters for status and logs.
     pub counters: Counters,
     /// Space, for status and for the writer.
@@ -148,6 +157,7 @@ impl Shared {
             reader: parts.reader,
             values: parts.values,
             queue,
+            moves: Moves::default(),
             counters: Counters::default(),
             space: SpaceFigures::default(),
             view: RwLock::new(Arc::new(parts.view)),

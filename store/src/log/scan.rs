@@ -88,13 +88,19 @@ pub struct Log<'a> {
     pub keys: &'a Keys,
 }
 
+/// Bytes that a scanner read ahead.
+#[derive(Debug, Default)]
+pub struct Window {
+    bytes: Vec<u8>,
+    start: Location,
+}
+
 /// Reads groups of some log zones, in the order in which they were written.
 pub struct Scanner<'a> {
     disk: &'a dyn Disk,
     geometry: Geometry,
     log: Log<'a>,
-    window: Vec<u8>,
-    window_start: Location,
+    window: Window,
 }
 
 impl<'a> Scanner<'a> {
@@ -105,9 +111,32 @@ impl<'a> Scanner<'a> {
             disk,
             geometry,
             log,
-            window: Vec::new(),
-            window_start: Location::default(),
+            window: Window::default(),
         }
+    }
+
+    /// A scanner that goes on with what another one of the same zones read ahead.
+    #[must_use]
+    pub fn with_window(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// What it read ahead.
+    #[must_use]
+    pub fn into_window(self) -> Window {
+        self.window
+    }
+
+    /// The group of the first zone that starts at `offset`, or at the next block behind it,
+    /// whatever its number.
+    pub fn group_from(&mut self, offset: u32) -> Result<Option<Link>, ScanError> {
+        for offset in starts(offset) {
+            if let Some(link) = self.group_at(0, offset)? {
+                return Ok(Some(link));
+            }
+        }
+        Ok(None)
     }
 
     /// Finds the chain that starts at `point`.
@@ -173,12 +202,7 @@ impl<'a> Scanner<'a> {
         offset: u32,
         number: u64,
     ) -> Result<Option<Link>, ScanError> {
-        let mut candidates = vec![
-            offset.next_multiple_of(ALIGNMENT),
-            offset.next_multiple_of(BLOCK32),
-        ];
-        candidates.dedup();
-        for offset in candidates {
+        for offset in starts(offset) {
             if let Some(link) = self.group_at(place, offset)?
                 && link.header.number == number
             {
@@ -352,24 +376,33 @@ impl<'a> Scanner<'a> {
             return Ok(None);
         }
         if self.window_from(start).len() < length {
-            self.window.resize(length.max(WINDOW).min(left), 0);
+            self.window.bytes.resize(length.max(WINDOW).min(left), 0);
             self.disk
-                .read_at(self.geometry.position(start), &mut self.window)?;
-            self.window_start = start;
+                .read_at(self.geometry.position(start), &mut self.window.bytes)?;
+            self.window.start = start;
         }
         Ok(self.window_from(start).get(..length))
     }
 
     /// What the window holds from `start` on.
     fn window_from(&self, start: Location) -> &[u8] {
-        let skip = start.offset.checked_sub(self.window_start.offset);
+        let skip = start.offset.checked_sub(self.window.start.offset);
         match skip.and_then(|skip| usize::try_from(skip).ok()) {
-            Some(skip) if start.zone == self.window_start.zone => {
-                self.window.get(skip..).unwrap_or_default()
+            Some(skip) if start.zone == self.window.start.zone => {
+                self.window.bytes.get(skip..).unwrap_or_default()
             }
             _ => &[],
         }
     }
+}
+
+/// Where a group may start that follows what ends at `offset`.
+fn starts(offset: u32) -> impl Iterator<Item = u32> {
+    let first = offset.next_multiple_of(ALIGNMENT);
+    let second = offset.next_multiple_of(BLOCK32);
+    [first]
+        .into_iter()
+        .chain((second != first).then_some(second))
 }
 
 fn value_verifies(spot: &Spot<'_>, value: &ValueRef, bytes: &mut [u8]) -> bool {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod host;
+mod reclaim;
 mod sealing;
 mod secrets;
 mod stopping;

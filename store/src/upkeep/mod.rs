@@ -2,9 +2,8 @@
 //!
 //! In layer order: [`space`] (which zones are free), [`ledger`] (one change of the manifest, from
 //! edits to durable), [`rewrap`] (another protection of the data key), [`output`] (a run on its way
-//! to the disk), [`flush`] and [`merge`] (what goes into it), `trouble` (why it cannot go on),
-//! [`worker`] (which of these is done next).
-//! Not here: reclaim of log zones that still hold live values.
+//! to the disk), [`flush`] and [`merge`] (what goes into it), [`reclaim`] (zones that hold little
+//! are emptied), `trouble` (why it cannot go on), [`worker`] (which of these is done next).
 
 pub mod space;
 
@@ -17,6 +16,8 @@ pub mod output;
 pub mod flush;
 
 pub mod merge;
+
+pub mod reclaim;
 
 mod trouble;
 

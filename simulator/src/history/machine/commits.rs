@@ -14,6 +14,7 @@ use super::state::{Machine, Outcomes, Pending};
 use crate::history::content::{Item, key};
 use crate::history::model::Change;
 use crate::history::plan::pick;
+use crate::history::report::Mark;
 use crate::history::violation::{Broken, Promise};
 
 const BLOCK: u64 = 4096;
@@ -49,6 +50,30 @@ impl Machine {
             durability
         };
         self.queue(changes, durability)
+    }
+
+    /// Fills the drive as far as planned, or until it is full.
+    pub(in crate::history) fn fill(&mut self) -> Result<(), Broken> {
+        let (mut bytes, mut number) = (0, 0);
+        while bytes < self.plan.filled && number < self.plan.keys {
+            let length = 4000 + self.rng.below(12_000);
+            let change = Change {
+                key: key(number),
+                item: Some(Item {
+                    commit: self.next_commit,
+                    part: 0,
+                    length: u32::try_from(length).unwrap_or_default(),
+                }),
+                expected: Expected::Any,
+            };
+            self.queue(vec![change], Durability::WriteBack)?;
+            (bytes, number) = (bytes + length, number + 1);
+            self.settle()?;
+            if self.is_stopped() || self.marks.contains(&Mark::Full) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Queues a plain flush.

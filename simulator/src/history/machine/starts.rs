@@ -108,6 +108,7 @@ impl Machine {
             Prey::Nothing => false,
             Prey::Flush => under_way.flush,
             Prey::Merge => under_way.merge,
+            Prey::Reclaim => under_way.reclaim,
             Prey::ManifestMove => under_way.move_of_manifest,
             Prey::ZoneSwitch => self
                 .watched
@@ -288,6 +289,7 @@ impl Machine {
             let figures = [
                 (status.flushes, Mark::Flushed),
                 (status.merges, Mark::Merged),
+                (status.moves, Mark::Moved),
             ];
             for (count, mark) in figures {
                 if count > 0 {
@@ -309,6 +311,7 @@ impl Machine {
         let situations = [
             (under_way.flush, Mark::CutDuringFlush),
             (under_way.merge, Mark::CutDuringMerge),
+            (under_way.reclaim, Mark::CutDuringReclaim),
             (under_way.move_of_manifest, Mark::CutDuringManifestMove),
             (
                 self.disk.counts().writes <= self.writes_at_start + 1,
@@ -363,6 +366,7 @@ fn mark_of(purpose: Purpose) -> Mark {
         Purpose::Frame => Mark::CutInFrame,
         Purpose::ZoneHeader => Mark::CutInZoneHeader,
         Purpose::FirstGroup | Purpose::Group => Mark::CutInGroup,
+        Purpose::Cold => Mark::CutInCold,
         Purpose::Run => Mark::CutInRun,
         Purpose::SlotSync => Mark::CutInSlotSync,
         Purpose::Sync => Mark::CutInSync,

@@ -19,7 +19,7 @@ use crate::history::watch::WatchedDisk;
 use crate::rng::Rng;
 
 /// Rounds of all workers after which they must have come to rest.
-const ROUNDS: u64 = 3000;
+const ROUNDS: u64 = 20_000;
 
 /// What commits were told, in order.
 #[derive(Default)]
@@ -238,10 +238,10 @@ impl Machine {
         if self.is_damaged() {
             return Ok(());
         }
-        let health = self.store()?.status().health;
+        let (status, under_way) = (self.store()?.status(), self.store()?.under_way());
         Broken::found(
             Promise::Liveness,
-            format!("{ROUNDS} rounds, {last:?}, {health:?}"),
+            format!("{ROUNDS} rounds, {last:?}, {status:?}, {under_way:?}"),
         )
     }
 
@@ -259,7 +259,9 @@ impl Machine {
         let (queued, unanswered) = (self.pending.len(), self.awaiting.len());
         Broken::found(
             Promise::Liveness,
-            format!("{queued} commits queued and {unanswered} unanswered at rest: {last:?}"),
+            format!(
+                "{queued} commits queued and {unanswered} unanswered at rest: {last:?}, {status:?}"
+            ),
         )
     }
 }

@@ -5,60 +5,35 @@
 //! commit that asks for durability is answered by the syncer only. A group that the disk did not
 //! take fails all its commits, and nothing is appended behind it before the manifest has sealed
 //! the zone at its last good group.
+//! Moves are done before commits.
 //! Not here: syncs (`syncer`), allocation of zones (`upkeep`).
 
-use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-
-use super::commit::{Commit, Durability, Expected, Mutation, Prepared};
-use super::progress::{LogZone, SealRequest, Waiter};
-use super::shared::{Counters, Shared};
+use super::group::{Check, Group, NeedsDisk, Outcome};
+use super::step::{Need, Step};
 use crate::effort::Effort;
-use crate::entry::{Attributes, Entry, Key, Seqno, State, ValueRef};
-use crate::error::{CommitError, CommitFailure, ReadError};
+use crate::engine::commit::{Commit, Durability, Prepared};
+use crate::engine::moves::{Move, Moved};
+use crate::engine::progress::{LogZone, SealRequest, Waiter};
+use crate::engine::shared::{Counters, Shared};
+use crate::entry::{Seqno, State};
+use crate::error::{CommitError, CommitFailure};
 use crate::index::memtable::Memtable;
 use crate::index::view::{Frozen, View};
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;
 use crate::layout::superblock::Seal;
-use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, LARGE_VALUE, SEAL_BUFFER};
-use crate::log::group::{self, ALIGNMENT, GroupHeader};
-use crate::log::record::{self, Placement};
+use crate::limits::{BLOCK, BLOCK_LEN, BLOCK32, GROUP_TARGET, SEAL_BUFFER};
+use crate::log::group::{self, GroupHeader};
+use crate::log::record::Placement;
 use crate::manifest::edit::ReplayPoint;
 use crate::seal::{Cipher, Spot};
 
 static ZEROS: [u8; BLOCK_LEN] = [0; BLOCK_LEN];
-
-/// What came of a step of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Something was done; there may be more.
-    Worked,
-    /// There is nothing to do.
-    Idle,
-    /// There is something to do, but another worker has to do something first.
-    Blocked(Need),
-}
-
-/// What a blocked worker needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// A log zone from upkeep.
-    Zone,
-    /// A sync: too much is written and not durable.
-    Sync,
-    /// A flush: both memtables are full.
-    Flush,
-    /// A read of the disk, which this step was not allowed to wait for.
-    Disk,
-    /// Time: something failed and is tried again later.
-    Time,
-}
 
 /// The end of the log, where the next group goes.
 #[derive(Debug)]
@@ -71,19 +46,6 @@ pub struct Writer {
     log_since_freeze: u64,
     /// Sealed values of the group that is written; kept, so that memory is not asked for again.
     sealed: Vec<u8>,
-}
-
-/// A group that is being put together.
-struct Group {
-    records: Vec<u8>,
-    values: Vec<Bytes>,
-    values_length: usize,
-    entries: Vec<(Key, Entry)>,
-    seqno: Seqno,
-    /// What the group makes of the keys it touches: their version, or none when deleted.
-    overlay: BTreeMap<Bytes, Option<Attributes>>,
-    /// Its end, and its start where nothing else asks for more, is a multiple of this.
-    alignment: u32,
 }
 
 impl Writer {
@@ -108,9 +70,19 @@ impl Writer {
             return refuse_all(shared, failure);
         }
         self.freeze_if_due(shared);
+        if let Some(moves) = shared.moves.take() {
+            return self.commit_moves(shared, moves, effort);
+        }
         let Some((records, values)) = shared.queue.first() else {
             return Step::Idle;
         };
+        if records > 0 && shared.space.pressed.load(Ordering::Relaxed) {
+            // Reclaim makes room at the moment, and needs what is left of the log for that.
+            return match shared.stuck() {
+                Some(kind) => refuse_first(shared, CommitFailure::WriteFailed(kind)),
+                None => Step::Blocked(Need::Zone),
+            };
+        }
         if let Some(need) = self.held_back(shared) {
             return match (need, shared.stuck()) {
                 // The flush that would make room cannot be written: say so instead of waiting.
@@ -120,7 +92,8 @@ impl Writer {
         }
         let room = match self.room(shared, records + values) {
             Ok(room) => room,
-            Err(step) => return step,
+            Err(Lack::Later(need)) => return Step::Blocked(need),
+            Err(Lack::Never(failure)) => return refuse_first(shared, failure),
         };
         let head = group::WIDTH + shared.cipher.overhead();
         let (mut commits, mut bytes) = (0_usize, head as u64);
@@ -145,7 +118,7 @@ impl Writer {
 
     /// Bytes that a group may take where the next one goes; takes the next zone where the first
     /// commit, of `first` bytes, does not fit any more.
-    fn room(&mut self, shared: &Shared, first: usize) -> Result<u64, Step> {
+    fn room(&mut self, shared: &Shared, first: usize) -> Result<u64, Lack> {
         if first == 0 {
             // Nothing but a flush: it takes no room.
             return Ok((group::WIDTH + shared.cipher.overhead()) as u64);
@@ -170,10 +143,56 @@ impl Writer {
         let failure = match progress.stuck {
             Some(kind) => CommitFailure::WriteFailed(kind),
             None if progress.exhausted => CommitFailure::NoSpace,
-            None => return Err(Step::Blocked(Need::Zone)),
+            None => return Err(Lack::Later(Need::Zone)),
         };
-        drop(progress);
-        Err(refuse_first(shared, failure))
+        Err(Lack::Never(failure))
+    }
+
+    /// Writes a group of moves: of those whose keys still are as reclaim found them.
+    fn commit_moves(&mut self, shared: &Shared, moves: Vec<Move>, effort: Effort) -> Step {
+        let lengths = moves.iter().map(Move::record_length);
+        let room = match self.held_back(shared) {
+            Some(need) => Err(Lack::Later(need)),
+            None => self.room(shared, lengths.sum()),
+        };
+        match room {
+            Ok(_) => {}
+            Err(Lack::Later(need)) => {
+                shared.moves.put_back(moves);
+                return Step::Blocked(need);
+            }
+            Err(Lack::Never(_)) => {
+                shared.moves.answer(Moved::Refused);
+                return Step::Worked;
+            }
+        }
+        let mut group = Group::new(self.last_seqno);
+        let view = shared.view();
+        let check = Check {
+            shared,
+            view: &view,
+            effort,
+        };
+        if moves
+            .iter()
+            .any(|moved| group.add_move(moved, &check).is_err())
+        {
+            shared.moves.put_back(moves);
+            return Step::Blocked(Need::Disk);
+        }
+        let number = self.next_group;
+        let answer = if group.entries.is_empty() {
+            Moved::Outdated
+        } else if self.write(shared, &mut group).is_ok() {
+            Counters::add(&shared.counters.moves, group.entries.len() as u64);
+            self.publish(group, &view, &shared.cipher);
+            Moved::Logged(number)
+        } else {
+            Moved::Refused
+        };
+        shared.moves.answer(answer);
+        self.freeze_if_due(shared);
+        Step::Worked
     }
 
     fn commit(&mut self, shared: &Shared, taken: Vec<Prepared>, effort: Effort) -> Step {
@@ -315,16 +334,19 @@ impl Writer {
             return;
         };
         next = group.first_value(next);
-        let entries = group.entries.into_iter().map(|(key, mut entry)| {
-            if let State::Live(_, value) = &mut entry.state {
-                value.location = Location {
-                    zone: zone.stamp.zone,
-                    offset: next,
-                };
-                next += cipher.stored32(value.length);
-            }
-            (key, entry)
-        });
+        let entries = group
+            .entries
+            .into_iter()
+            .map(|(key, mut entry, placement)| {
+                if let (State::Live(_, value), Placement::Inside) = (&mut entry.state, placement) {
+                    value.location = Location {
+                        zone: zone.stamp.zone,
+                        offset: next,
+                    };
+                    next += cipher.stored32(value.length);
+                }
+                (key, entry)
+            });
         view.active.apply(entries);
     }
 
@@ -404,167 +426,12 @@ impl Writer {
     }
 }
 
-type Outcome = Result<(), CommitError>;
-
-/// A version check met a block that is not in memory, and the step may not wait for the disk.
-struct NeedsDisk;
-
-/// What version checks look into.
-struct Check<'a> {
-    shared: &'a Shared,
-    view: &'a View,
-    effort: Effort,
-}
-
-impl Group {
-    fn new(seqno: Seqno) -> Self {
-        Self {
-            records: Vec::new(),
-            values: Vec::new(),
-            values_length: 0,
-            entries: Vec::new(),
-            seqno,
-            overlay: BTreeMap::new(),
-            alignment: ALIGNMENT,
-        }
-    }
-
-    /// Decides how the group goes to the disk. One of several large values is aligned to blocks,
-    /// so that it is written past the page cache: syncs have nothing to drag along then. A single
-    /// one goes through the cache, where it is a copy and its client is answered sooner.
-    fn choose_way(&mut self) {
-        let count = self.values.len();
-        let large = count > 1 && self.values_length / count >= LARGE_VALUE;
-        self.alignment = if large { BLOCK32 } else { ALIGNMENT };
-    }
-
-    /// Zone offset of the first value of this group, which ends at `end`.
-    fn first_value(&self, end: u32) -> u32 {
-        let head = group::WIDTH + self.records.len();
-        let length = group::padded_length(head, self.values_length, self.alignment);
-        end - length + len32(head)
-    }
-
-    /// Adds a commit if all its checks pass, against the store as it was before the commit.
-    fn add(&mut self, prepared: &Prepared, check: &Check<'_>) -> Result<Outcome, NeedsDisk> {
-        let mut needed = Vec::with_capacity(prepared.commit.mutations.len());
-        for (index, mutation) in prepared.commit.mutations.iter().enumerate() {
-            match self.verdict(mutation, check) {
-                Ok(wanted) => needed.push(wanted),
-                Err(Verdict::NeedsDisk) => return Err(NeedsDisk),
-                Err(Verdict::Refused(failure)) => return Ok(Err(CommitError { index, failure })),
-            }
-        }
-        let mutations = prepared.commit.mutations.iter();
-        for ((mutation, checksum), wanted) in mutations.zip(&prepared.checksums).zip(needed) {
-            // A batch may delete what it put itself, though nothing was stored before.
-            if wanted || matches!(self.overlay.get(mutation.key()), Some(Some(_))) {
-                self.append(mutation, *checksum, &check.shared.cipher);
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// Whether a mutation may be done, and if so, whether there is something to log.
-    fn verdict(&self, mutation: &Mutation, check: &Check<'_>) -> Result<bool, Verdict> {
-        let full = check.shared.space.full.load(Ordering::Relaxed);
-        match mutation {
-            Mutation::Put { .. } if full => Err(CommitFailure::NoSpace.into()),
-            Mutation::Put {
-                expected: Expected::Any,
-                ..
-            } => Ok(true),
-            Mutation::Put {
-                key,
-                expected: Expected::Version(version),
-                ..
-            } => {
-                let stored = self.stored(key, check)?;
-                let same = stored.as_ref().map_or(&[][..], Attributes::version) == &version[..];
-                if same {
-                    Ok(true)
-                } else {
-                    Err(CommitFailure::VersionMismatch.into())
-                }
-            }
-            Mutation::Delete { key, expected } => match (self.stored(key, check)?, expected) {
-                (None, Expected::Any) => Ok(false),
-                (None, Expected::Version(_)) => Err(CommitFailure::NotFound.into()),
-                (Some(stored), Expected::Version(version)) if stored.version() != &version[..] => {
-                    Err(CommitFailure::VersionMismatch.into())
-                }
-                (Some(_), Expected::Any | Expected::Version(_)) => Ok(true),
-            },
-        }
-    }
-
-    /// What is stored under `key`, commits of this group included.
-    fn stored(&self, key: &Bytes, check: &Check<'_>) -> Result<Option<Attributes>, Verdict> {
-        if let Some(stored) = self.overlay.get(key) {
-            return Ok(stored.clone());
-        }
-        let entry = match check.view.lookup(&check.shared.reader, key, Effort::Cached) {
-            Err(ReadError::NotCached) if check.effort == Effort::Disk => {
-                Counters::add(&check.shared.counters.writer_reads, 1);
-                check.view.lookup(&check.shared.reader, key, Effort::Disk)
-            }
-            other => other,
-        };
-        match entry {
-            Ok(Some(Entry {
-                state: State::Live(attributes, _),
-                ..
-            })) => Ok(Some(attributes)),
-            Ok(_) | Err(ReadError::NotFound) => Ok(None),
-            Err(ReadError::NotCached) => Err(Verdict::NeedsDisk),
-            Err(ReadError::Unreadable(damage)) => Err(CommitFailure::Unreadable(damage).into()),
-        }
-    }
-
-    fn append(&mut self, mutation: &Mutation, checksum: u32, cipher: &Cipher) {
-        self.seqno.0 += 1;
-        let state = match mutation {
-            Mutation::Put {
-                value, attributes, ..
-            } => {
-                let length = len32(value.len());
-                self.values_length += cipher.stored(value.len());
-                if length > 0 {
-                    self.values.push(value.clone());
-                }
-                self.overlay
-                    .insert(mutation.key().clone(), Some(attributes.clone()));
-                let value = ValueRef {
-                    length,
-                    checksum,
-                    ..ValueRef::default()
-                };
-                State::Live(attributes.clone(), value)
-            }
-            Mutation::Delete { .. } => {
-                self.overlay.insert(mutation.key().clone(), None);
-                State::Deleted
-            }
-        };
-        let entry = Entry {
-            seqno: self.seqno,
-            state,
-        };
-        record::encode(&mut self.records, mutation.key(), &entry, Placement::Inside);
-        self.entries.push((Key::from_slice(mutation.key()), entry));
-    }
-}
-
-/// Why a mutation is not done now.
-enum Verdict {
-    NeedsDisk,
-    Refused(CommitFailure),
-}
-
-impl From<CommitFailure> for Verdict {
-    fn from(failure: CommitFailure) -> Self {
-        Self::Refused(failure)
-    }
+/// Why there is no room for a group.
+enum Lack {
+    /// Another worker has to do something first.
+    Later(Need),
+    /// There will be none.
+    Never(CommitFailure),
 }
 
 /// The group is not written. All its commits fail, whatever their checks said: they were checked

@@ -1,0 +1,154 @@
+//! Flushes and merges, one step after the other.
+//!
+//! Guarantee: a flush comes before a merge; a merge takes no zone that a flush may need.
+
+use std::collections::BTreeSet;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::state::{After, Upkeep};
+use crate::engine::shared::{Counters, Shared};
+use crate::engine::writer::Step;
+use crate::index::merged::MergedCursor;
+use crate::layout::zone_header::ZoneKind;
+use crate::limits::RUN_BLOCK_MAX;
+use crate::manifest::edit::Edit;
+use crate::run::{Run, RunId, ZoneRoom};
+use crate::upkeep::merge::{self, Merge, Plan, Tombstones};
+use crate::upkeep::output::{Made, Output};
+use crate::upkeep::trouble::{Trouble, no_zone};
+
+impl Upkeep {
+    pub(super) fn next_run(&mut self) -> RunId {
+        let id = RunId(self.ledger.state.counters.next_run);
+        self.ledger.state.counters.next_run += 1;
+        id
+    }
+
+    pub(super) fn step_flush(&mut self, shared: &Shared) -> Result<Step, Trouble> {
+        let Some(flush) = &mut self.flush else {
+            return Ok(Step::Idle);
+        };
+        match flush.step(shared)? {
+            Made::Working => Ok(Step::Worked),
+            Made::NeedsRoom => match self.spare.pop() {
+                Some(room) => {
+                    flush.output.give_room(room);
+                    Ok(Step::Worked)
+                }
+                None if self.space.free() > self.reserve.manifest => {
+                    self.allocate(ZoneKind::Run, 1, shared)
+                }
+                None => Err(no_zone().into()),
+            },
+            Made::Ready => {
+                let mut edits = flush.edits();
+                edits.push(Edit::Counters(self.ledger.state.counters));
+                self.change(&edits, After::Flushed, shared)
+            }
+        }
+    }
+
+    pub(super) fn start_merge(&mut self, shared: &Shared) -> Result<(), Trouble> {
+        let runs = &self.ledger.state.runs;
+        let is_damaged = |run| self.damaged.contains(&run);
+        let full = shared.space.full.load(Ordering::Relaxed);
+        let wanted = full || merge::is_dense(runs) || self.reclaim.wants_merge();
+        let due = merge::plan(runs, is_damaged);
+        let due = due.or_else(|| wanted.then(|| merge::plan_all(runs, is_damaged)).flatten());
+        let Some(plan) = due.filter(|plan| self.fits(plan, shared)) else {
+            return Ok(());
+        };
+        let whole = plan.places.end == runs.len();
+        let tombstones = if whole {
+            Tombstones::Drop
+        } else {
+            Tombstones::Keep
+        };
+        let view = shared.view();
+        let inputs: Vec<Arc<Run>> = view.runs.get(plan.places).unwrap_or_default().to_vec();
+        let output = Output::new(self.next_run(), plan.level, &shared.cipher);
+        match Merge::new(inputs.clone(), output, tombstones, shared) {
+            Ok(merge) => {
+                self.merge = Some(merge);
+                if whole {
+                    self.reclaim.merge_begun();
+                }
+            }
+            Err(error) => {
+                let bad = inputs.iter().filter(|run| {
+                    MergedCursor::over_runs(slice::from_ref(*run), &shared.reader).is_err()
+                });
+                self.damaged.extend(bad.map(|run| run.meta().id));
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the output of a merge has room without touching the reserve of flushes.
+    fn fits(&self, plan: &Plan, shared: &Shared) -> bool {
+        let zones = plan.zones(&self.ledger.state.runs, &shared.geometry);
+        let spare = self.space.free().saturating_sub(self.reserve.flush);
+        usize::try_from(zones).is_ok_and(|zones| zones <= spare)
+    }
+
+    pub(super) fn step_merge(&mut self, shared: &Shared) -> Result<Step, Trouble> {
+        let Some(merge) = &mut self.merge else {
+            return Ok(Step::Idle);
+        };
+        match merge.step(shared)? {
+            Made::Working => Ok(Step::Worked),
+            Made::NeedsRoom => match self.spare.pop() {
+                Some(room) => {
+                    merge.output.give_room(room);
+                    Ok(Step::Worked)
+                }
+                None if self.space.free() > self.reserve.flush => {
+                    self.allocate(ZoneKind::Run, 1, shared)
+                }
+                None => {
+                    self.merge = None;
+                    Ok(Step::Worked)
+                }
+            },
+            Made::Ready => {
+                let mut edits = merge.edits(&self.ledger.state);
+                edits.push(Edit::Counters(self.ledger.state.counters));
+                self.change(&edits, After::Merged, shared)
+            }
+        }
+    }
+
+    pub(super) fn finish_flush(&mut self, shared: &Shared) {
+        let Some(mut flush) = self.flush.take() else {
+            return;
+        };
+        self.keep_rest(flush.output.take_rest());
+        Counters::add(&shared.counters.flushes, 1);
+        let run = flush
+            .output
+            .meta()
+            .map(|meta| Arc::new(Run::new(meta.clone())));
+        shared.replace_view(|view| view.flushed(run));
+    }
+
+    pub(super) fn finish_merge(&mut self, shared: &Shared) {
+        let Some(mut merge) = self.merge.take() else {
+            return;
+        };
+        self.keep_rest(merge.output.take_rest());
+        Counters::add(&shared.counters.merges, 1);
+        let output = merge.output.meta().cloned();
+        let output = output.map(|meta| Arc::new(Run::new(meta)));
+        let inputs: BTreeSet<RunId> = merge.inputs.iter().map(|run| run.meta().id).collect();
+        shared.replace_view(|view| view.merged(&inputs, output));
+    }
+
+    fn keep_rest(&mut self, rest: Option<ZoneRoom>) {
+        let enough = u32::try_from(4 * RUN_BLOCK_MAX).unwrap_or(u32::MAX);
+        self.spare
+            .extend(rest.filter(|room| room.end.saturating_sub(room.next) >= enough));
+    }
+}
