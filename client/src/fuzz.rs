@@ -13,7 +13,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kinetic_proto::limits::FRAME_HEADER_SIZE;
 use kinetic_proto::message::Pin;
 use kinetic_proto::schema::command::{Body, KeyValue, Setup};
-use kinetic_proto::{FrameDecoder, Limits, MessageType, SigningKey, frame};
+use kinetic_proto::schema::message::AuthType;
+use kinetic_proto::{FrameDecoder, Limits, MessageType, Received, SigningKey, frame};
 
 use crate::core::{Event, Hello, Outgoing, Reply, Request, Session, Signer, Special};
 use crate::error::Error;
@@ -193,7 +194,8 @@ pub fn fuzz_hello(bytes: &[u8]) {
     }
 }
 
-/// A captured PDU: its parts are all of it, and it is judged without knowing its key.
+/// A captured PDU: its parts are all of it, and it is judged as whoever receives it would. A fuzzer
+/// that sees what is compared finds signatures that are right.
 ///
 /// # Panics
 /// When that does not hold.
@@ -208,7 +210,13 @@ pub fn fuzz_pdu(bytes: &[u8]) {
     let header = pdu.announced.map_or(0, |_| FRAME_HEADER_SIZE);
     let parts = header + pdu.message.len() + pdu.value.len() + pdu.trailing;
     assert_eq!(parts, bytes.len());
-    assert_ne!(pdu.judge(KEY), Verdict::Right, "an HMAC was guessed");
+    let is_right = pdu.judge(KEY) == Verdict::Right;
+    let received = Received::decode(&pdu.message);
+    if let Ok(received) = received {
+        let is_signed = received.auth_type == Some(AuthType::Hmacauth.into());
+        let verified = received.verify(&SigningKey::new(KEY)).is_ok();
+        assert_eq!(is_right, is_signed && verified);
+    }
 }
 
 #[cfg(test)]
@@ -322,6 +330,20 @@ mod tests {
         }
         run(&stream, fuzz_answers);
         run(&stream[1..], fuzz_pdu);
+    }
+
+    #[test]
+    fn a_pdu_whose_signature_is_right_is_judged_so() {
+        let key = SigningKey::new(KEY);
+        let seal = Seal::Signed {
+            identity: IDENTITY,
+            key: &key,
+        };
+        for answer in answers() {
+            let mut frame = BytesMut::new();
+            message::encode_frame(seal, &answer, 0, &mut frame).unwrap();
+            run(&frame, fuzz_pdu);
+        }
     }
 
     #[test]
