@@ -21,7 +21,12 @@ use crate::limits::{RUN_BLOCK_MAX, RUN_BLOCK_TARGET};
 use crate::seal::Keys;
 
 use super::format::Malformed;
-use super::format::block::{Block, BlockFault, BlockHandle, Expected, HEADER, UncheckedBlock};
+use super::format::block::{
+    Block, BlockFault, BlockHandle, Expected, HEADER, Kind, UncheckedBlock,
+};
+use super::format::guide::Guide;
+use super::format::leaf::Leaf;
+use super::format::node::Node;
 
 /// Bytes that the cache needs for a block beside the block.
 const BOOKKEEPING: usize = 128;
@@ -152,6 +157,16 @@ impl BlockCache {
     }
 }
 
+/// A guide to what is searched; whoever searches a malformed block will be told so there.
+fn guide_of(block: &Block, kind: Kind) -> Option<Guide> {
+    let (payload, count) = (block.payload(), block.count());
+    match kind {
+        Kind::Leaf => Leaf::new(payload, count).and_then(|leaf| leaf.guide()).ok(),
+        Kind::Node => Node::new(payload, count).and_then(|node| node.guide()).ok(),
+        Kind::Filter => None,
+    }
+}
+
 /// Whether blocks read from the disk stay in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
@@ -215,10 +230,13 @@ impl BlockReader {
         if let Some(block) = self.cache.get(&place) {
             return Ok(block);
         }
-        let block = Arc::new(self.read_cold(expected, effort)?);
-        if self.admission == Admission::Keep {
-            self.cache.blocks.insert(place, Arc::clone(&block));
+        let block = self.read_cold(expected, effort)?;
+        if self.admission == Admission::Pass {
+            return Ok(Arc::new(block));
         }
+        let guide = guide_of(&block, expected.kind);
+        let block = Arc::new(block.with_guide(guide));
+        self.cache.blocks.insert(place, Arc::clone(&block));
         Ok(block)
     }
 

@@ -117,6 +117,7 @@ impl Search<'_> {
         for left in (0..height).rev() {
             let malformed = BlockError::malformed(handle);
             let node = Node::new(block.payload(), block.count()).map_err(&malformed)?;
+            let node = node.guided(block.guide());
             let index = node.index_for(self.key).map_err(&malformed)?;
             let child = node.child(index).map_err(&malformed)?;
             if left > 0 && self.denied(child.filter)? {
@@ -128,6 +129,7 @@ impl Search<'_> {
         }
         let malformed = BlockError::malformed(handle);
         let leaf = Leaf::new(block.payload(), block.count()).map_err(&malformed)?;
+        let leaf = leaf.guided(block.guide());
         leaf.find(self.key).map_err(&malformed)
     }
 

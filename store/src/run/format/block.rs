@@ -14,6 +14,8 @@ use crate::layout::geometry::{Location, ZoneId};
 use crate::limits::{RUN_BLOCK_MAX, SEAL_TAG};
 use crate::seal::cipher::{Cipher, Kind as Sealed, Spot};
 
+use super::guide::Guide;
+
 /// First four bytes of every block.
 pub const MAGIC: u32 = 0x6b42_4c4b;
 
@@ -213,6 +215,7 @@ impl UncheckedBlock {
             bytes: self.bytes.into(),
             end: HEADER + length,
             count,
+            guide: None,
         })
     }
 }
@@ -223,6 +226,7 @@ pub struct Block {
     bytes: Box<[u8]>,
     end: usize,
     count: u32,
+    guide: Option<Guide>,
 }
 
 impl Block {
@@ -238,10 +242,22 @@ impl Block {
         self.count
     }
 
+    /// Where in it to search, if it is to be searched often.
+    #[must_use]
+    pub fn guide(&self) -> Option<&Guide> {
+        self.guide.as_ref()
+    }
+
+    /// The same block with a guide to it.
+    #[must_use]
+    pub fn with_guide(self, guide: Option<Guide>) -> Self {
+        Self { guide, ..self }
+    }
+
     /// Bytes that it takes in memory, bookkeeping aside.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.guide.as_ref().map_or(0, Guide::weight)
     }
 }
 

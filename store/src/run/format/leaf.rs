@@ -15,6 +15,7 @@ use crate::layout::geometry::{Location, ZoneId};
 use crate::limits::{MAX_KEY, MAX_TAG, MAX_VERSION, RUN_BLOCK_MAX};
 
 use super::block::FRAMING;
+use super::guide::Guide;
 use super::{Malformed, common_prefix, table_entry};
 
 /// Entries from one restart point to the next.
@@ -274,6 +275,7 @@ pub struct Leaf<'a> {
     entries: &'a [u8],
     restarts: &'a [u8],
     count: usize,
+    guide: Option<&'a Guide>,
 }
 
 impl<'a> Leaf<'a> {
@@ -293,7 +295,24 @@ impl<'a> Leaf<'a> {
             entries,
             restarts,
             count,
+            guide: None,
         })
+    }
+
+    /// The same leaf with a guide that [`Leaf::guide`] made of it.
+    #[must_use]
+    pub fn guided(self, guide: Option<&'a Guide>) -> Self {
+        Self { guide, ..self }
+    }
+
+    /// A guide to its groups.
+    ///
+    /// # Errors
+    /// When its bytes make no sense.
+    pub fn guide(&self) -> Result<Guide, Malformed> {
+        let first_key = |group| Ok(Raw::read(&mut self.reader(group)?)?.suffix);
+        let keys: Result<Vec<_>, Malformed> = (0..self.groups()).map(first_key).collect();
+        Ok(Guide::to(&keys?))
     }
 
     /// Groups in it; at least one.
@@ -334,7 +353,9 @@ impl<'a> Leaf<'a> {
     /// # Errors
     /// When its bytes make no sense.
     pub fn group_for(&self, key: &[u8]) -> Result<usize, Malformed> {
-        let (mut low, mut high) = (0, self.groups());
+        let all = 0..self.groups();
+        let within = self.guide.map_or(all, |guide| guide.range(key));
+        let (mut low, mut high) = (within.start, within.end);
         while low + 1 < high {
             let middle = usize::midpoint(low, high);
             let raw = Raw::read(&mut self.reader(middle)?)?;

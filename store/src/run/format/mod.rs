@@ -1,12 +1,14 @@
 //! What a run is made of on the disk.
 //!
-//! In layer order: [`block`] (header and checksum of every block), [`filter`] (keys that are
+//! In layer order: [`guide`] (for searches in memory), [`block`] (header and checksum of every block), [`filter`] (keys that are
 //! surely absent), [`leaf`] (entries), [`node`] (children), [`meta`] (the run itself, as the
 //! manifest stores it). `docs/FORMAT.md` has every table.
 
 use thiserror::Error;
 
 use crate::layout::codec::Truncated;
+
+pub mod guide;
 
 pub mod block;
 pub mod filter;

@@ -11,6 +11,7 @@ use crate::layout::codec::{Field, Put, Reader, fields, len16, len32, width};
 use crate::limits::{MAX_KEY, RUN_BLOCK_MAX, RUN_BLOCK_TARGET};
 
 use super::block::{BlockHandle, FRAMING};
+use super::guide::Guide;
 use super::{Malformed, common_prefix, table_entry};
 
 /// A child; the fence follows.
@@ -129,6 +130,7 @@ pub struct Node<'a> {
     children: &'a [u8],
     table: &'a [u8],
     count: usize,
+    guide: Option<&'a Guide>,
 }
 
 impl<'a> Node<'a> {
@@ -148,7 +150,24 @@ impl<'a> Node<'a> {
             children,
             table,
             count,
+            guide: None,
         })
+    }
+
+    /// The same node with a guide that [`Node::guide`] made of it.
+    #[must_use]
+    pub fn guided(self, guide: Option<&'a Guide>) -> Self {
+        Self { guide, ..self }
+    }
+
+    /// A guide to its children.
+    ///
+    /// # Errors
+    /// When its bytes make no sense.
+    pub fn guide(&self) -> Result<Guide, Malformed> {
+        let fence = |index| Ok(self.child(index)?.fence);
+        let fences: Result<Vec<_>, Malformed> = (0..self.count).map(fence).collect();
+        Ok(Guide::to(&fences?))
     }
 
     /// Children in it; at least one.
@@ -179,7 +198,9 @@ impl<'a> Node<'a> {
     /// # Errors
     /// When its bytes make no sense.
     pub fn index_for(&self, key: &[u8]) -> Result<usize, Malformed> {
-        let (mut low, mut high) = (0, self.count);
+        let all = 0..self.count;
+        let within = self.guide.map_or(all, |guide| guide.range(key));
+        let (mut low, mut high) = (within.start, within.end);
         while low + 1 < high {
             let middle = usize::midpoint(low, high);
             if self.child(middle)?.fence <= key {
