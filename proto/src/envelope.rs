@@ -167,6 +167,28 @@ impl<'a> CommandView<'a> {
             .map_err(|_why| WireError::Malformed)
     }
 
+    /// One message of the body, decoded, by its field number. Others are passed over unread, so
+    /// that what it takes in memory is what this one message takes.
+    pub fn decode_part<M: prost::Message + Default>(
+        &self,
+        number: u32,
+        source: &Bytes,
+    ) -> Result<Option<M>, WireError> {
+        let Some(body) = &self.body else {
+            return Ok(None);
+        };
+        let mut part: Option<M> = None;
+        let mut fields = Fields::nested(body, 1);
+        while let Some(field) = fields.next_field()? {
+            if field.number == number {
+                let bytes = share(source, field.bytes()?);
+                let part = part.get_or_insert_default();
+                part.merge(bytes).map_err(|_why| WireError::Malformed)?;
+            }
+        }
+        Ok(part)
+    }
+
     /// The whole status, decoded.
     pub fn decode_status(&self, source: &Bytes) -> Result<Option<Status>, WireError> {
         let Some(status) = &self.status else {

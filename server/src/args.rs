@@ -13,6 +13,7 @@ use clap::Parser;
 use kinetic_server::certificate::{Certificate, CertificateError};
 use kinetic_server::config::{BadTlsListen, TlsListen, checked_connections};
 use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize, NewImage};
+use kinetic_server::limits::HMAC_KEY_BYTES;
 use kinetic_server::ops::setup::public_key;
 use kinetic_server::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
 use kinetic_store::Seal;
@@ -52,7 +53,7 @@ pub(crate) struct Args {
     /// Serve other machines although everybody knows the factory key
     #[arg(long)]
     insecure_factory: bool,
-    /// Key of identity 1 [default: asdfasdf]
+    /// Key of identity 1 until a list of identities is set, and after an erase [default: asdfasdf]
     #[arg(
         long,
         value_name = "KEY",
@@ -144,6 +145,12 @@ pub(crate) enum SettingsError {
     /// One file of two.
     #[error("tls-cert and tls-key belong together: one of them is missing")]
     HalfACertificate,
+    /// Nobody, or everybody, could sign with it.
+    #[error(
+        "the factory key has {bytes} bytes, and it must have 1 to {HMAC_KEY_BYTES}: see where \
+         --factory-key, KINETIC_FACTORY_KEY or factory-key takes it from"
+    )]
+    FactoryKey { bytes: usize },
     /// The key for firmware cannot be read.
     #[error("the firmware key {} cannot be read: {source}", .path.display())]
     FirmwareKeyUnreadable {
@@ -195,6 +202,10 @@ impl Args {
             (Some(_), None) | (None, Some(_)) => return Err(SettingsError::HalfACertificate),
         };
         if let Some(key) = self.factory_key.or(file.factory_key) {
+            let bytes = key.len();
+            if !(1..=HMAC_KEY_BYTES).contains(&bytes) {
+                return Err(SettingsError::FactoryKey { bytes });
+            }
             config.factory_key = key.into_bytes();
         }
         let key = self.firmware_key.or(file.firmware_key);
@@ -314,6 +325,22 @@ mod tests {
         assert_eq!(settings.new.seal, Seal::Sealed);
         assert_eq!(settings.config.max_connections, 7);
         assert_eq!(settings.greeting, Greeting::Text);
+    }
+
+    #[test]
+    fn a_factory_key_that_is_empty_or_too_long_is_refused_wherever_it_comes_from() {
+        let long = "k".repeat(HMAC_KEY_BYTES + 1);
+        for key in ["", &long] {
+            let (flags, file) = (["--factory-key", key], format!("factory-key = '{key}'"));
+            for refused in [settle(&flags, ""), settle(&[], &file)] {
+                let text = refused.unwrap_err().to_string();
+                assert!(text.contains("KINETIC_FACTORY_KEY"), "{text}");
+                assert!(text.contains(&format!("{} bytes", key.len())), "{text}");
+            }
+        }
+        let longest = "k".repeat(HMAC_KEY_BYTES);
+        let settings = settle(&["--factory-key", &longest], "").unwrap();
+        assert_eq!(settings.config.factory_key, longest.as_bytes());
     }
 
     #[test]

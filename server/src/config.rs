@@ -245,21 +245,25 @@ impl Config {
             factory_key: self.factory_key.clone(),
             pin_rounds: self.pin_rounds,
             firmware_key: self.firmware_key,
+            exposed: self.exposed_address().is_some(),
         }
     }
 
-    /// Refuses to serve other machines as long as everybody could do harm, unless that was asked
-    /// for.
-    pub fn refuse_exposure(&self, settings: &Settings) -> Result<(), Exposed> {
+    /// Where other machines can reach it.
+    fn exposed_address(&self) -> Option<SocketAddr> {
         let tls = match self.tls_listen {
             TlsListen::Off => None,
             TlsListen::At(address) => Some(address),
         };
         let mut addresses = std::iter::once(self.listen).chain(tls);
-        let exposed = addresses.find(|address| !address.ip().is_loopback());
-        let Some(address) =
-            exposed.filter(|_| self.factory_key_reach == FactoryKeyReach::ThisMachine)
-        else {
+        addresses.find(|address| !address.ip().to_canonical().is_loopback())
+    }
+
+    /// Refuses to serve other machines as long as everybody could do harm, unless that was asked
+    /// for.
+    pub fn refuse_exposure(&self, settings: &Settings) -> Result<(), Exposed> {
+        let here_only = self.factory_key_reach == FactoryKeyReach::ThisMachine;
+        let Some(address) = self.exposed_address().filter(|_| here_only) else {
             return Ok(());
         };
         match with_known_key(settings, &self.factory_key).first() {

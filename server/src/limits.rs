@@ -178,6 +178,13 @@ pub const RANGE_PAGES_TURN: usize = 64;
 /// Times that GETNEXT and GETPREVIOUS look again when the key they found has just gone.
 pub const NEIGHBOUR_TRIES: usize = 64;
 
+/// Keys that these pass over, since they may not be read, before they move to a thread that may
+/// take its time.
+pub const NEIGHBOURS_INLINE: usize = 64;
+
+/// Keys that they pass over on such a thread before other reads have their turn.
+pub const NEIGHBOURS_TURN: usize = 4096;
+
 /// Most connections that a drive may be told to keep: as many descriptors as Linux gives one
 /// process unless told otherwise.
 pub const MOST_CONNECTIONS: u32 = 1 << 20;

@@ -30,6 +30,7 @@ pub(crate) fn policy() -> Policy {
         factory_key: FACTORY_KEY.to_vec(),
         pin_rounds: 1,
         firmware_key: None,
+        exposed: false,
     }
 }
 

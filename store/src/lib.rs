@@ -59,7 +59,7 @@ pub use layout::superblock::Seal;
 pub use open::erase::{EraseOptions, erase};
 pub use open::format::{FormatError, FormatOptions, Probe, format, format_as, probe};
 pub use open::recovery::OpenError;
-pub use open::settings::{SettingsError, read_settings, write_settings};
+pub use open::settings::{SettingsError, read_settings, settings_before_erase, write_settings};
 pub use open::slots::{SlotsError, kdf_of};
 pub use run::Direction;
 pub use seal::{Kdf, PinKey, Protection};

@@ -1,7 +1,8 @@
 //! The threads that drive an open store's workers in production; the one file with a clock.
 //!
 //! Guarantee: three named threads, which end when [`Threads::stop`] is called or the value is
-//! dropped. Stopping gets everything that was submitted done and synced first.
+//! dropped. Stopping gets everything that was submitted done and synced first; where the disk does
+//! not manage that in time, whoever still waits is told that the store was closed.
 //! Not here: any decision of a worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::bells::{Bell, Bells};
 use crate::engine::commit::{Commit, Completion, Durability};
 use crate::engine::writer::{Need, Step};
-use crate::error::{CommitError, CommitFailure};
+use crate::error::CommitError;
 use crate::store::Store;
 
 /// A worker looks by itself this often.
@@ -93,8 +94,7 @@ impl Threads {
         let flushed = last.wait();
         self.end();
         // Whoever the disk kept waiting for longer than that hears that it is too late.
-        let shared = &self.store.inner.shared;
-        shared.refuse(shared.queue.take_while(|_| true), CommitFailure::Closed);
+        self.store.inner.shared.abandon();
         flushed
     }
 

@@ -32,6 +32,8 @@ pub struct Policy {
     pub pin_rounds: u32,
     /// The Ed25519 public key that firmware must be signed by, if any.
     pub firmware_key: Option<[u8; 32]>,
+    /// Whether other machines can reach it.
+    pub exposed: bool,
 }
 
 impl std::fmt::Debug for Policy {

@@ -116,13 +116,20 @@ pub fn run(permit: &Permit, request: &Logs, device: &Device) -> Answer {
 pub fn warnings(device: &Device) -> Vec<String> {
     let settings = device.medium.settings();
     let known = with_known_key(&settings, &device.policy.factory_key);
+    let open_to_erase = device.policy.exposed && settings.erase_pin.is_none();
+    let open_to_erase = open_to_erase.then(|| {
+        "warning: no erase PIN is set, and other machines can reach the drive: whoever does can \
+         erase it; set one with `kinetic pin set erase`"
+            .to_owned()
+    });
     let sentence = |identity| {
         format!(
             "warning: identity {identity} has the factory key, which everybody knows: give it \
              another"
         )
     };
-    let mut warnings: Vec<String> = known.into_iter().map(sentence).collect();
+    let known = known.into_iter().map(sentence);
+    let mut warnings: Vec<String> = known.chain(open_to_erase).collect();
     if !device.medium.is_sealed() {
         let text = "warning: the drive is not sealed: whoever has the disk can read everything";
         warnings.push(text.to_owned());

@@ -60,4 +60,4 @@ pub use change::{Change, Verdict};
 pub use invalid::Invalid;
 pub use request::{Control, Request, answers_with_entry};
 pub use status::{NotCached, Unfinished};
-pub use work::{Read, Work, Write, begin};
+pub use work::{Read, Work, Write, admit, begin};

@@ -1,7 +1,7 @@
 //! GETNEXT and GETPREVIOUS: the nearest entry after or before a key, which need not exist.
 //!
-//! Guarantee: the right to read is asked for the key that was found; one that may not be read is
-//! refused, not skipped.
+//! Guarantees: keys that may not be read are passed over as if they were not there, since a refusal
+//! would tell what they are called; an identity that may read nothing at all is refused.
 
 use bytes::Bytes;
 use kinetic_proto::{KeyValueView, StatusCode};
@@ -11,10 +11,10 @@ use super::answer::Answer;
 use super::entry::{self, Source};
 use super::get::{self, Extent};
 use super::invalid::Invalid;
-use super::status::{NotCached, locked, of_read};
+use super::status::{Unfinished, locked, of_read};
 use crate::auth::{Access, grant};
 use crate::device::Device;
-use crate::limits::NEIGHBOUR_TRIES;
+use crate::limits::{NEIGHBOUR_TRIES, NEIGHBOURS_INLINE, NEIGHBOURS_TURN};
 
 /// Which neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,18 +51,25 @@ impl Neighbour {
     }
 }
 
-/// Finds the neighbour and reads it.
+/// Finds the neighbour and reads it, or says that its turn is over; it goes on from where it was.
 pub fn run(
     access: &Access,
-    request: &Neighbour,
+    request: &mut Neighbour,
     device: &Device,
     effort: Effort,
-) -> Result<Answer, NotCached> {
+) -> Result<Answer, Unfinished> {
     let Some(store) = device.store() else {
         return Ok(Answer::of(locked()).with_entry());
     };
-    // Between finding a key and reading its value it may be deleted: then look again.
-    for _ in 0..NEIGHBOUR_TRIES {
+    if let Err(denied) = access.to_drive::<grant::Read>() {
+        return Ok(Answer::of(denied.into()).with_entry());
+    }
+    let turn = match effort {
+        Effort::Cached => NEIGHBOURS_INLINE,
+        Effort::Disk => NEIGHBOURS_TURN,
+    };
+    let (mut passed, mut tries) = (0, 0);
+    while tries < NEIGHBOUR_TRIES {
         let found = match request.side {
             Side::Next => store.next(&request.key, effort),
             Side::Previous => store.previous(&request.key, effort),
@@ -71,17 +78,21 @@ pub fn run(
             Ok(found) => found,
             Err(error) => return Ok(Answer::of(of_read(error)?).with_entry()),
         };
-        let grant = match access.to_key::<grant::Read>(key) {
-            Ok(grant) => grant,
-            Err(denied) => return Ok(Answer::of(denied.into()).with_entry()),
+        let Ok(grant) = access.to_key::<grant::Read>(key.clone()) else {
+            request.key = key;
+            if passed == turn {
+                return Err(Unfinished::OutOfTurn);
+            }
+            passed += 1;
+            continue;
         };
         if request.extent == Extent::Metadata {
-            let key = grant.into_key();
             return Ok(entry::answer(key, metadata.attributes, Bytes::new()));
         }
         match get::fetch(&grant, request.extent, &store, effort) {
             Ok(answer) => return Ok(answer),
-            Err(ReadError::NotFound) => {}
+            // Between finding a key and reading its value it was deleted: look again.
+            Err(ReadError::NotFound) => tries += 1,
             Err(error) => return Ok(Answer::of(of_read(error)?).with_entry()),
         }
     }

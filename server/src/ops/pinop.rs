@@ -82,7 +82,7 @@ pub fn run(
             "locked"
         }
         Kind::Unlock => {
-            medium.unlock(pin)?;
+            medium.unlock(pin, follow)?;
             "unlocked"
         }
         Kind::Erase => {

@@ -3,6 +3,7 @@
 //! Guarantee: below this file no optional field of the wire is seen, and every size is in bounds.
 
 use kinetic_proto::{CommandView, KeyValueView, MessageType};
+use prost::Message;
 
 use super::delete::Delete;
 use super::entry::Source;
@@ -91,22 +92,22 @@ impl Request {
                 Neighbour::parse(side, &entry, source).map(Self::Neighbour)
             }
             MessageType::GETKEYRANGE => {
-                let range = body_of(kind, command, source)?.range;
+                let range = part_of(RANGE, kind, (command, source))?;
                 KeysInRange::parse(range, source.limits).map(Self::Range)
             }
             MessageType::GETLOG => {
-                let logs = body_of(kind, command, source)?.get_log;
+                let logs = part_of(GET_LOG, kind, (command, source))?;
                 Logs::parse(logs).map(Self::Logs)
             }
             MessageType::START_BATCH => Ok(Self::Batch(Control::Start)),
             MessageType::END_BATCH => Ok(Self::Batch(Control::End)),
             MessageType::ABORT_BATCH => Ok(Self::Batch(Control::Abort)),
             MessageType::SECURITY => {
-                let security = body_of(kind, command, source)?.security;
+                let security = part_of(SECURITY, kind, (command, source))?;
                 Security::parse(security, source.limits).map(Self::Security)
             }
             MessageType::SETUP => {
-                let setup = body_of(kind, command, source)?.setup;
+                let setup = part_of(SETUP, kind, (command, source))?;
                 Setup::parse(setup, source).map(Self::Setup)
             }
             MessageType::PINOP => Err(Invalid::NeedsPin(kind)),
@@ -138,14 +139,21 @@ fn entry_of<'a>(
     command.key_value().map_err(|_why| Invalid::Malformed(kind))
 }
 
-/// Decodes the body, which the rarer requests have.
-pub fn body_of(
+// Field numbers of Body.
+/// Of what PINOP is about.
+pub const PIN_OPERATION: u32 = 8;
+const RANGE: u32 = 2;
+const SETUP: u32 = 3;
+const GET_LOG: u32 = 6;
+const SECURITY: u32 = 7;
+
+/// Decodes the one message of the body that a rarer request is about.
+pub fn part_of<M: Message + Default>(
+    number: u32,
     kind: MessageType,
-    command: &CommandView<'_>,
-    source: &Source<'_>,
-) -> Result<kinetic_proto::schema::command::Body, Invalid> {
-    let body = command
-        .decode_body(source.message)
-        .map_err(|_why| Invalid::Malformed(kind))?;
-    Ok(body.unwrap_or_default())
+    (command, source): (&CommandView<'_>, &Source<'_>),
+) -> Result<Option<M>, Invalid> {
+    command
+        .decode_part(number, source.message)
+        .map_err(|_why| Invalid::Malformed(kind))
 }

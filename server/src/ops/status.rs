@@ -80,6 +80,7 @@ pub fn of_lock(error: &LockError) -> Status {
         | LockError::Encode(_)
         | LockError::Protect(_)
         | LockError::Entropy(_)
+        | LockError::InUse
         | LockError::NotFlushed
         | LockError::NotNoted
         | LockError::Erase(_) => StatusCode::INTERNAL_ERROR,

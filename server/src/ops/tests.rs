@@ -228,12 +228,45 @@ fn neighbours_are_strict_and_need_the_right_to_read_what_is_found() {
     assert_eq!(found.value.as_ref(), b"b");
     let found = find(MessageType::GETPREVIOUS, b"bb");
     assert_eq!(found.value.as_ref(), b"b");
-    let denied = find(MessageType::GETNEXT, b"b");
-    assert_eq!(denied.code(), StatusCode::NOT_AUTHORIZED);
-    let denied = find(MessageType::GETPREVIOUS, b"b");
-    assert_eq!(denied.code(), StatusCode::NOT_AUTHORIZED);
-    let none = find(MessageType::GETNEXT, b"c");
-    assert_eq!(none.code(), StatusCode::NOT_FOUND);
+    let passed = find(MessageType::GETNEXT, b"");
+    assert_eq!(passed.value.as_ref(), b"b");
+    let passed = find(MessageType::GETPREVIOUS, b"d");
+    assert_eq!(passed.value.as_ref(), b"b");
+    // Whether a foreign key lies behind or none at all cannot be told.
+    for (kind, key) in [
+        (MessageType::GETNEXT, b"b"),
+        (MessageType::GETNEXT, b"c"),
+        (MessageType::GETPREVIOUS, b"b"),
+        (MessageType::GETPREVIOUS, b"a"),
+    ] {
+        assert_eq!(find(kind, key).code(), StatusCode::NOT_FOUND, "{kind}");
+    }
+}
+
+#[test]
+fn who_may_read_nothing_is_not_told_whether_there_are_neighbours() {
+    let bed = Bed::with_scopes(vec![scope(b"", &[Permission::Write])]);
+    let find = |kind| bed.ask(kind, body(entry(b"m")), b"").code();
+    for _ in 0..2 {
+        assert_eq!(find(MessageType::GETNEXT), StatusCode::NOT_AUTHORIZED);
+        assert_eq!(find(MessageType::GETPREVIOUS), StatusCode::NOT_AUTHORIZED);
+        bed.put(b"n", b"", b"");
+        bed.put(b"l", b"", b"");
+    }
+}
+
+#[test]
+fn neighbours_behind_many_foreign_keys_are_found() {
+    let bed = Bed::with_scopes(vec![
+        scope(b"", &[Permission::Write]),
+        scope(b"mine", &[Permission::Read]),
+    ]);
+    for number in 0..crate::limits::NEIGHBOURS_INLINE * 3 {
+        bed.put(format!("a {number:05}").as_bytes(), b"", b"");
+    }
+    bed.put(b"mine", b"", b"mine");
+    let found = bed.ask(MessageType::GETNEXT, body(entry(b"a")), b"");
+    assert_eq!(found.value.as_ref(), b"mine");
 }
 
 #[test]

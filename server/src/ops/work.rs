@@ -3,6 +3,7 @@
 //! Guarantee: work holds its grants, or the access to ask for them once it knows the keys, so that
 //! nothing is done that was not granted.
 
+use kinetic_proto::MessageType;
 use kinetic_store::{Durability, Effort, Mutation};
 
 use super::answer::Answer;
@@ -72,6 +73,18 @@ impl Read {
             Self::Neighbour(access, request) => neighbour::run(access, request, device, effort)?,
             Self::Range(access, request) => range::run(access, request, device, effort)?,
         })
+    }
+}
+
+/// Whether an identity may ask for this at all. What these requests say takes many times its bytes
+/// in memory once it is read, so nobody makes the drive read it who could not do it anyway.
+pub fn admit(kind: MessageType, access: &Access) -> Result<(), Denied> {
+    match kind {
+        MessageType::SECURITY => access.to_drive::<grant::Security>().map(drop),
+        MessageType::SETUP => access.to_drive::<grant::Setup>().map(drop),
+        MessageType::GETLOG => access.to_drive::<grant::GetLog>().map(drop),
+        MessageType::GETKEYRANGE => access.to_drive::<grant::Range>().map(drop),
+        _ => Ok(()),
     }
 }
 

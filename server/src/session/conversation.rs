@@ -24,7 +24,7 @@ use crate::device::Device;
 use crate::ops::batch::{self, RefusedBatch};
 use crate::ops::entry::Source;
 use crate::ops::pinop::PinOperation;
-use crate::ops::request::body_of;
+use crate::ops::request::{PIN_OPERATION, part_of};
 use crate::ops::status::locked;
 use crate::ops::{
     self, Answer, Change, Control, Invalid, Read, Request, Work, Write, answers_with_entry,
@@ -210,6 +210,9 @@ impl Session {
         let access = Access::new(Arc::clone(identity), self.channel);
         let route = check_header(drive, &access, header, route)?;
         let route = self.check_batch(header, route)?;
+        if let Err(denied) = ops::admit(kind, &access) {
+            return Err(refuse(route, Answer::of(denied.into())));
+        }
         match parse(drive, frame, command, kind) {
             Ok(request) => Ok((route, access, request)),
             Err(invalid) => Err(refuse(route, with_entry(kind, Answer::of(invalid.into())))),
@@ -283,8 +286,8 @@ impl Session {
             return Err(Invalid::NeedsTls(kind));
         }
         let source = source(drive, frame)?;
-        let body = body_of(kind, command, &source)?;
-        PinOperation::parse(body.pin_op, pin, source.limits).map(Change::Pin)
+        let operation = part_of(PIN_OPERATION, kind, (command, &source))?;
+        PinOperation::parse(operation, pin, source.limits).map(Change::Pin)
     }
 
     /// Whoever signed, or why the connection ends. An absent `authType` is read as HMACAUTH: that

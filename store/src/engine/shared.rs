@@ -255,6 +255,20 @@ impl Shared {
         published.iter().for_each(|waiter| waiter.tell(Ok(())));
     }
 
+    /// Tells everybody who still waits that the store was closed: its workers have ended.
+    pub fn abandon(&self) {
+        let queued = self.queue.take_while(|_all| true);
+        self.refuse(queued, CommitFailure::Closed);
+        let mut progress = self.progress();
+        let durable = std::mem::take(&mut progress.durable_waiters);
+        let published = std::mem::take(&mut progress.publish_waiters);
+        drop(progress);
+        let durable = durable.into_iter().map(|(_, waiter)| waiter);
+        refuse(durable, CommitFailure::Closed);
+        let told = published.into_iter().map(|(_, waiter)| waiter);
+        told.for_each(|waiter| waiter.tell(Ok(())));
+    }
+
     /// What a commit is told that cannot be done at the moment, if there is something.
     #[must_use]
     pub fn refusal(&self) -> Option<CommitFailure> {

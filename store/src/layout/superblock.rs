@@ -155,6 +155,12 @@ pub enum SlotError {
     /// Sealing (encryption) that this program does not know.
     #[error("the superblock asks for sealing {0}, which this program does not know")]
     Seal(u8),
+    /// Zones that no drive is cut into.
+    #[error(
+        "the superblock gives {} zones of {} bytes, which no drive of its capacity has",
+        .0.zones, .0.zone_size
+    )]
+    Geometry(Geometry),
     /// A state that this program does not know.
     #[error("the superblock gives state {0}, which this program does not know")]
     State(u8),
@@ -223,6 +229,10 @@ impl Superblock {
             zone_size: reader.u32()?,
             zones: reader.u32()?,
         };
+        let made = Geometry::with_zone_size(geometry.bytes(), geometry.zone_size);
+        if made != Some(geometry) || geometry.bytes() > capacity {
+            return Err(SlotError::Geometry(geometry));
+        }
         let sequence = reader.u64()?;
         let boot = reader.u64()?;
         let zone = ZoneId(reader.u32()?);

@@ -8,6 +8,8 @@
 
 use std::io;
 
+use zeroize::Zeroize as _;
+
 use super::format::{self, Birth, FormatError};
 use super::slots;
 use crate::disk::Disk;
@@ -16,23 +18,41 @@ use crate::layout::superblock::{DriveState, Superblock};
 use crate::layout::wrapped_key::WrappedKey;
 
 /// How to erase.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EraseOptions {
     /// Random bytes for the secrets of the empty drive.
     pub entropy: [u8; 32],
+    /// Settings of the empty drive. An erase that is cut short and finished later leaves none.
+    pub settings: Vec<u8>,
 }
 
-/// Makes an empty drive, with empty settings and no PIN, of the drive on a disk.
+impl Drop for EraseOptions {
+    fn drop(&mut self) {
+        self.entropy.zeroize();
+        self.settings.zeroize();
+    }
+}
+
+impl std::fmt::Debug for EraseOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("EraseOptions")
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes an empty drive, without a PIN, of the drive on a disk.
 pub fn erase(disk: &dyn Disk, options: &EraseOptions) -> Result<(), FormatError> {
     let superblock = slots::choose(disk)?;
-    finish(disk, superblock, SaltSource::new(options.entropy))
+    let salts = SaltSource::new(options.entropy);
+    finish(disk, superblock, (salts, &options.settings))
 }
 
 /// Does all of an erase, whether or not a part of it was done before.
 pub(crate) fn finish(
     disk: &dyn Disk,
     superblock: Superblock,
-    mut salts: SaltSource,
+    (mut salts, settings): (SaltSource, &[u8]),
 ) -> Result<(), FormatError> {
     let superblock = mark(disk, superblock)?;
     let birth = Birth {
@@ -41,6 +61,7 @@ pub(crate) fn finish(
         geometry: superblock.geometry,
         sequence: superblock.sequence,
         seal: superblock.seal,
+        settings,
     };
     format::lay_out(disk, birth, &mut salts)
 }

@@ -8,6 +8,7 @@
 use std::io::{self, IoSlice};
 
 use thiserror::Error;
+use zeroize::Zeroize as _;
 
 use super::calls::{self, SoleDisk, Syncs};
 use super::settings::Area;
@@ -27,7 +28,7 @@ use crate::seal::{DataKey, Keys, Protection};
 use crate::upkeep::ledger::{FreshZone, Ledger, Opening};
 
 /// How to format.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FormatOptions {
     /// Identity of the drive, for its serial number and WWN; random.
     pub uuid: [u8; 16],
@@ -35,6 +36,22 @@ pub struct FormatOptions {
     pub entropy: [u8; 32],
     /// Bytes of a zone, a power of two; from the capacity when absent.
     pub zone_size: Option<u32>,
+}
+
+impl Drop for FormatOptions {
+    fn drop(&mut self) {
+        self.entropy.zeroize();
+    }
+}
+
+impl std::fmt::Debug for FormatOptions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("FormatOptions")
+            .field("uuid", &self.uuid)
+            .field("zone_size", &self.zone_size)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a disk cannot be formatted.
@@ -109,12 +126,13 @@ pub fn format_as(disk: &dyn Disk, options: &FormatOptions, seal: Seal) -> Result
         geometry,
         sequence: 0,
         seal,
+        settings: &[],
     };
     lay_out(disk, birth, &mut SaltSource::new(options.entropy))
 }
 
 /// What is known of a drive before it is there.
-pub(crate) struct Birth {
+pub(crate) struct Birth<'a> {
     /// Its identity.
     pub(crate) uuid: [u8; 16],
     /// Bytes of the disk.
@@ -125,12 +143,14 @@ pub(crate) struct Birth {
     pub(crate) sequence: u64,
     /// How it is sealed.
     pub(crate) seal: Seal,
+    /// Its first settings.
+    pub(crate) settings: &'a [u8],
 }
 
 /// Writes an empty drive, its superblocks last: before them nothing of it counts.
 pub(crate) fn lay_out(
     disk: &dyn Disk,
-    birth: Birth,
+    birth: Birth<'_>,
     salts: &mut SaltSource,
 ) -> Result<(), FormatError> {
     let Birth {
@@ -139,6 +159,7 @@ pub(crate) fn lay_out(
         geometry,
         sequence,
         seal,
+        settings,
     } = birth;
     let drive = salts.draw();
     let key = DataKey::new(salts.key());
@@ -147,7 +168,7 @@ pub(crate) fn lay_out(
         geometry,
         drive,
     };
-    area.found()?;
+    area.found(settings)?;
     let nowhere = ZoneStamp {
         drive,
         zone: ZoneId(0),

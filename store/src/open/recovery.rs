@@ -198,7 +198,7 @@ fn unerased(disk: &dyn Disk, salts: &SaltSource) -> Result<Superblock, OpenError
         return Ok(superblock);
     }
     let fresh = SaltSource::new(salts.branch());
-    erase::finish(disk, superblock, fresh).map_err(OpenError::Erase)?;
+    erase::finish(disk, superblock, (fresh, &[])).map_err(OpenError::Erase)?;
     Ok(slots::choose(disk)?)
 }
 

@@ -1,10 +1,11 @@
 //! Settings: opaque bytes that the server keeps on the drive, readable without any key.
 //!
 //! Guarantee: a write is the new settings or the old ones, power cut or not, and once it returned
-//! both slots hold the new ones, each synced; a write that fails leaves the old ones in force. The
-//! slots alternate, so that the one in force is never the one that is being written. Behind the
-//! settings of a slot are zeros to its end, so that nothing is left of longer ones: once a write
-//! returned, and again once the drive was opened.
+//! a synced slot holds the new ones; a write that fails leaves the old ones in force. The other slot
+//! is written next; where the disk fails just there, the next opening does it. The slots alternate,
+//! so that the one in force is never the one that is being written. Behind the settings of a slot
+//! are zeros to its end, so that nothing is left of longer ones: once a write returned, and again
+//! once the drive was opened.
 //! Not here: what settings mean (the server).
 
 use std::io::{self, IoSlice};
@@ -61,6 +62,20 @@ pub fn read_settings(disk: &dyn Disk) -> Result<Vec<u8>, SettingsError> {
     Ok(found.settings)
 }
 
+/// Settings from before an erase that was cut short, as far as they can be read still, for whoever
+/// finishes it and wants to keep a part of them; `None` where no erase is under way.
+pub fn settings_before_erase(disk: &dyn Disk) -> Result<Option<Vec<u8>>, SettingsError> {
+    let superblock = slots::choose(disk)?;
+    if superblock.state != DriveState::Erasing {
+        return Ok(None);
+    }
+    let area = Area::of(disk, &superblock);
+    let any = |slot| area.verified(slot).ok().flatten();
+    let left = [Slot::First, Slot::Second].into_iter().filter_map(any);
+    let newest = left.max_by_key(|(header, _)| header.sequence);
+    Ok(Some(newest.map_or_else(Vec::new, |(_, found)| found)))
+}
+
 /// Replaces the settings of a drive that is not open, durably.
 pub fn write_settings(disk: &dyn Disk, settings: &[u8]) -> Result<(), SettingsError> {
     let superblock = slots::choose(disk)?;
@@ -97,10 +112,18 @@ impl<'a> Area<'a> {
         }
     }
 
-    /// Empty settings in both slots; the caller syncs.
-    pub(crate) fn found(&self) -> io::Result<()> {
-        self.put(0, &[])?;
-        self.put(1, &[])
+    /// The first settings in both slots, each synced, and nothing of earlier ones. What does not
+    /// fit is left out.
+    pub(crate) fn found(&self, settings: &[u8]) -> io::Result<()> {
+        let room = self.place(Slot::First).room();
+        let settings = Some(settings).filter(|settings| settings.len() as u64 <= room);
+        let settings = settings.unwrap_or_default();
+        // One slot after the other, so that a cut leaves earlier ones or these to be found.
+        for sequence in [0, 1] {
+            self.put(sequence, settings)?;
+            self.disk.sync()?;
+        }
+        Ok(())
     }
 
     /// Writes settings into both slots, one after the other, each synced by `sync`.
@@ -172,24 +195,29 @@ impl<'a> Area<'a> {
 
     /// What a slot holds; `None` where that does not verify.
     fn slot(&self, slot: Slot) -> io::Result<Option<Found>> {
+        let verified = self.verified(slot)?;
+        let ours = verified.filter(|(header, _)| header.drive == self.drive);
+        Ok(ours.map(|(header, settings)| Found {
+            sequence: header.sequence,
+            settings,
+        }))
+    }
+
+    /// What a slot holds, of whichever drive.
+    fn verified(&self, slot: Slot) -> io::Result<Option<(SettingsHeader, Vec<u8>)>> {
         let place = self.place(slot);
         let mut bytes = vec![0; WIDTH];
         self.disk.read_at(place.position, &mut bytes)?;
         let Some(header) = SettingsHeader::peek(&bytes) else {
             return Ok(None);
         };
-        let SettingsHeader {
-            drive,
-            sequence,
-            length,
-        } = header;
-        if drive != self.drive || u64::from(length) > place.room() {
+        if u64::from(header.length) > place.room() {
             return Ok(None);
         }
-        bytes.resize(WIDTH + length as usize, 0);
+        bytes.resize(WIDTH + header.length as usize, 0);
         self.disk.read_at(place.position, &mut bytes)?;
         let settings = SettingsHeader::verified(&bytes).map(<[u8]>::to_vec);
-        Ok(settings.map(|settings| Found { sequence, settings }))
+        Ok(settings.map(|settings| (header, settings)))
     }
 
     fn put(&self, sequence: u64, settings: &[u8]) -> io::Result<()> {

@@ -87,7 +87,7 @@ pub fn choose(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
     let Some(superblock) = best else {
         return Err(match worst {
             SlotError::Foreign => SlotsError::NotADrive,
-            SlotError::Corrupt => SlotsError::Corrupt,
+            SlotError::Corrupt | SlotError::Geometry(_) => SlotsError::Corrupt,
             SlotError::Version(version) => SlotsError::Version(version),
             SlotError::Seal(seal) => SlotsError::Seal(seal),
             SlotError::State(state) => SlotsError::State(state),

@@ -8,7 +8,7 @@ use crate::layout::settings::{Place, WIDTH};
 use crate::layout::superblock::{Slot, Superblock};
 use crate::{
     EraseOptions, Kdf, PinKey, Protection, SettingsError, erase, kdf_of, read_settings,
-    write_settings,
+    settings_before_erase, write_settings,
 };
 
 const KDF: Kdf = Kdf {
@@ -403,9 +403,12 @@ fn a_damaged_slot_of_settings_is_what_the_other_one_is_for() {
     );
 }
 
+const NEW_SETTINGS: &[u8] = b"of the new drive";
+
 fn erase_options() -> EraseOptions {
     EraseOptions {
         entropy: entropy(77),
+        settings: NEW_SETTINGS.to_vec(),
     }
 }
 
@@ -425,7 +428,7 @@ fn an_erased_drive_is_empty_has_the_same_identity_and_another_key() {
     let after = crate::open::slots::choose(&*disk).unwrap();
     assert_ne!(before.drive, after.drive);
     assert_ne!(before.wrapped.sealed, after.wrapped.sealed);
-    assert_eq!(read_settings(&*disk).unwrap(), b"");
+    assert_eq!(read_settings(&*disk).unwrap(), NEW_SETTINGS);
     assert_eq!(kdf_of(&*disk).unwrap(), None);
     let store = open(&disk, None).unwrap();
     assert!(!is_there(&store));
@@ -442,13 +445,19 @@ fn a_cut_in_an_erase_is_finished_when_the_drive_is_opened_and_never_shows_old_da
         let superblock = crate::open::slots::choose(&*disk).unwrap();
         (superblock.drive, superblock.wrapped.sealed)
     };
-    let mut kept = 0;
+    let (mut kept, mut begun) = (0, 0);
     for calls in 0..100 {
         let cuttable = Cuttable::new(&disk, calls);
         let done = erase(&*cuttable, &erase_options());
         for survives in CUTS {
             let image = cuttable.after(survives);
             let context = format!("{calls} calls, {survives:?}");
+            let before = settings_before_erase(&*image).unwrap();
+            if let Some(before) = &before {
+                let known = [&b"old settings"[..], NEW_SETTINGS].contains(&before.as_slice());
+                assert!(known, "{context}: {before:?}");
+                begun += 1;
+            }
             if let Ok(store) = open(&image, Some(&pin(1)))
                 && is_there(&store)
             {
@@ -458,7 +467,8 @@ fn a_cut_in_an_erase_is_finished_when_the_drive_is_opened_and_never_shows_old_da
             }
             let store = open(&image, None).unwrap();
             assert!(!is_there(&store), "{context}");
-            assert_eq!(read_settings(&*image).unwrap(), b"", "{context}");
+            let left = if before.is_some() { b"" } else { NEW_SETTINGS };
+            assert_eq!(read_settings(&*image).unwrap(), left, "{context}");
             assert_ne!(drive_number(&image), old_drive, "{context}");
             let mut bytes = vec![0; 64 << 10];
             image.read_at(0, &mut bytes).unwrap();
@@ -468,7 +478,10 @@ fn a_cut_in_an_erase_is_finished_when_the_drive_is_opened_and_never_shows_old_da
             }
         }
         if done.is_ok() {
-            assert!(kept > 0 && calls > 10, "{kept} {calls}");
+            assert!(
+                kept > 0 && begun > 10 && calls > 10,
+                "{kept} {begun} {calls}"
+            );
             return;
         }
     }

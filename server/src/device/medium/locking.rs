@@ -14,7 +14,7 @@ use kinetic_store::{
     EraseOptions, FormatError, Kdf, PinKey, ProtectError, Protection, SettingsError, SlotsError,
 };
 
-use super::owner::{Medium, MediumError, State, Unchanged};
+use super::owner::{Closed, Medium, MediumError, State, Unchanged};
 use crate::device::pin::{PinHash, SALT_SIZE, derive};
 use crate::device::settings::{BadSettings, Settings};
 use crate::entropy::{self, NoRandomness};
@@ -58,6 +58,12 @@ pub enum LockError {
     /// There are no random bytes.
     #[error(transparent)]
     Entropy(#[from] NoRandomness),
+    /// Somebody reads for longer than was waited for.
+    #[error(
+        "the drive takes no more requests, but a read that hangs in the disk still has its key: \
+         ask again"
+    )]
+    InUse,
     /// The disk did not take the last writes.
     #[error("the drive is locked, but its last writes may not be on the disk: see the log")]
     NotFlushed,
@@ -99,22 +105,21 @@ impl Medium {
                 Ok::<(), LockError>(())
             });
         }
-        let flushed = self.close(&mut state);
-        if noted.is_err() {
-            Err(LockError::NotNoted)
-        } else if flushed {
-            Ok(())
-        } else {
-            Err(LockError::NotFlushed)
+        match self.close(&mut state) {
+            Closed::InUse => Err(LockError::InUse),
+            _ if noted.is_err() => Err(LockError::NotNoted),
+            Closed::NotFlushed => Err(LockError::NotFlushed),
+            Closed::Clean => Ok(()),
         }
     }
 
-    /// Opens the store again. Unlocking an unlocked drive checks the PIN only.
-    pub fn unlock(&self, pin: &[u8]) -> Result<(), LockError> {
+    /// Opens the store again. Unlocking an unlocked drive checks the PIN only. An erase that was
+    /// cut short is finished; `follow` hears of its settings before anybody can use the new drive.
+    pub fn unlock(&self, pin: &[u8], follow: &dyn Fn(&Settings)) -> Result<(), LockError> {
         let mut state = self.lock_state();
         let key = self.lock_pin_key(&state, pin)?;
         if !self.is_open() {
-            self.serve(&mut state, key.as_ref())?;
+            self.serve(&mut state, key.as_ref(), follow)?;
         }
         Ok(())
     }
@@ -128,18 +133,20 @@ impl Medium {
         if !settings.erase_pin.as_ref().is_none_or(|set| set.is_of(pin)) {
             return Err(LockError::WrongPin);
         }
-        let entropy = entropy::random()?;
-        if !self.close(&mut state) {
-            tracing::warn!("the last writes before an erase were not synced");
-        }
-        kinetic_store::erase(&*state.disk, &EraseOptions { entropy }).map_err(LockError::Erase)?;
         let erased = settings.erased();
-        let written = kinetic_store::write_settings(&*state.disk, &erased.encode()?);
-        if let Err(error) = written {
-            tracing::warn!(%error, "the certificate is lost with the erase");
+        let options = EraseOptions {
+            entropy: entropy::random()?,
+            settings: erased.encode()?,
+        };
+        match self.close(&mut state) {
+            Closed::Clean => {}
+            Closed::NotFlushed => tracing::warn!("the last writes before an erase were not synced"),
+            // Whoever lingers still has the old key.
+            Closed::InUse => return Err(LockError::InUse),
         }
+        kinetic_store::erase(&*state.disk, &options).map_err(LockError::Erase)?;
         follow(&erased);
-        self.serve(&mut state, None)?;
+        self.serve(&mut state, None, follow)?;
         Ok(())
     }
 

@@ -14,9 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use kinetic_store::disk::Disk;
-use kinetic_store::{OpenError, Options, PinKey, Seal, SettingsError, SlotsError, Store, Threads};
+use kinetic_store::{
+    EraseOptions, FormatError, OpenError, Options, PinKey, Seal, SettingsError, SlotsError, Store,
+    Threads,
+};
 
 use crate::device::settings::{BadSettings, Settings};
 use crate::entropy::{self, NoRandomness};
@@ -40,6 +43,9 @@ pub enum MediumError {
     /// Every opening needs random bytes.
     #[error(transparent)]
     Entropy(#[from] NoRandomness),
+    /// An erase that was cut short cannot be finished.
+    #[error("the erase that was begun cannot be finished: {0}")]
+    Erase(#[from] FormatError),
     /// The host gave no threads.
     #[error("the threads of the store cannot be started: {0}")]
     Threads(io::Error),
@@ -77,6 +83,8 @@ pub(super) struct State {
     options: Options,
     epochs: u64,
     running: Option<Running>,
+    /// An earlier opening that somebody still used when it was closed.
+    lingering: Option<Receiver<()>>,
 }
 
 /// What runs while the store is open.
@@ -149,10 +157,11 @@ impl Medium {
                 options,
                 epochs: 0,
                 running: None,
+                lingering: None,
             }),
         };
         if !locked {
-            medium.serve(&mut medium.lock_state(), None)?;
+            medium.serve(&mut medium.lock_state(), None, &|_settings| {})?;
         }
         Ok(medium)
     }
@@ -229,7 +238,7 @@ impl Medium {
     /// the disk did not manage that. Waits for the disk.
     #[must_use]
     pub fn stop(&self) -> bool {
-        self.close(&mut self.lock_state())
+        self.close(&mut self.lock_state()) == Closed::Clean
     }
 
     pub(super) fn lock_state(&self) -> MutexGuard<'_, State> {
@@ -243,10 +252,16 @@ impl Medium {
     }
 
     /// Opens the store for all to use.
-    pub(super) fn serve(&self, state: &mut State, pin: Option<&PinKey>) -> Result<(), MediumError> {
+    pub(super) fn serve(
+        &self,
+        state: &mut State,
+        pin: Option<&PinKey>,
+        follow: &dyn Fn(&Settings),
+    ) -> Result<(), MediumError> {
+        finish_erase(&*state.disk)?;
         let disk = Arc::clone(&state.disk);
         let store = Store::open(disk, state.options.clone(), entropy::random()?, pin)?;
-        // Opening may have finished an erase, of which the settings are a part.
+        // An erase may have been finished, of which the settings are a part.
         let settings = Settings::decode(&kinetic_store::read_settings(&*state.disk)?)?;
         let threads = store.start_threads().map_err(MediumError::Threads)?;
         if settings.locked {
@@ -257,6 +272,7 @@ impl Medium {
         } else {
             self.put_in_force(settings);
         }
+        follow(&self.settings());
         let (in_use, unused) = bounded(1);
         state.epochs += 1;
         state.running = Some(Running { threads, unused });
@@ -268,19 +284,56 @@ impl Medium {
         Ok(())
     }
 
-    /// Takes the store from all, then stops it. `false` when its last writes may be lost.
-    pub(super) fn close(&self, state: &mut State) -> bool {
+    /// Takes the store from all, waits for those who use it, then stops it.
+    pub(super) fn close(&self, state: &mut State) -> Closed {
         drop(self.open.swap(None));
-        let Some(Running { threads, unused }) = state.running.take() else {
-            return true;
+        let flushed = match state.running.take() {
+            Some(Running { threads, unused }) => {
+                // Nobody ever sends: it ends with the last user.
+                let patience = Duration::from_secs(LAST_USE_SECONDS);
+                if unused.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                    state.lingering = Some(unused);
+                }
+                threads.stop()
+            }
+            None => true,
         };
-        // Nobody ever sends: it ends with the last user.
-        let left = unused.recv_timeout(Duration::from_secs(LAST_USE_SECONDS));
-        if left == Err(RecvTimeoutError::Timeout) {
+        let ended =
+            |lingering: &mut Receiver<()>| lingering.try_recv() == Err(TryRecvError::Disconnected);
+        state.lingering.take_if(ended);
+        if state.lingering.is_some() {
             tracing::error!("the store was stopped while it was in use");
+            Closed::InUse
+        } else if flushed {
+            Closed::Clean
+        } else {
+            Closed::NotFlushed
         }
-        threads.stop()
     }
+}
+
+/// How the store was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// Nobody has it, and everything is on the disk.
+    Clean,
+    /// Nobody has it, and its last writes may be lost.
+    NotFlushed,
+    /// Somebody who waits for the disk still has it.
+    InUse,
+}
+
+/// Finishes an erase that was cut short, keeping what an erase keeps.
+fn finish_erase(disk: &dyn Disk) -> Result<(), MediumError> {
+    let Some(before) = kinetic_store::settings_before_erase(disk)? else {
+        return Ok(());
+    };
+    let erased = Settings::decode(&before).map(|settings| settings.erased());
+    let options = EraseOptions {
+        entropy: entropy::random()?,
+        settings: erased.unwrap_or_default().encode()?,
+    };
+    Ok(kinetic_store::erase(disk, &options)?)
 }
 
 #[cfg(test)]
@@ -317,8 +370,30 @@ pub(super) mod tests {
         assert!(medium.stop());
         assert!(medium.store().is_none() && !medium.is_open());
         assert!(medium.stop());
-        medium.serve(&mut medium.lock_state(), None).unwrap();
+        medium
+            .serve(&mut medium.lock_state(), None, &|_settings| {})
+            .unwrap();
         assert!(medium.store().unwrap().epoch() > epoch);
+    }
+
+    #[test]
+    fn no_two_openings_draw_the_same_salt() {
+        let disk = disk();
+        let medium = on(&disk);
+        let salt = || {
+            let superblock = kinetic_store::open::slots::choose(&*disk).unwrap();
+            superblock.manifest_boot_salt
+        };
+        let mut salts = vec![salt()];
+        for _opening in 0..3 {
+            assert!(medium.stop());
+            medium
+                .serve(&mut medium.lock_state(), None, &|_settings| {})
+                .unwrap();
+            let salt = salt();
+            assert!(!salts.contains(&salt), "one key would seal two boots");
+            salts.push(salt);
+        }
     }
 
     #[test]

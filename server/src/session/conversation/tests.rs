@@ -453,7 +453,7 @@ fn a_batch_that_is_started_while_the_drive_is_locked_is_forgotten_whoever_comes_
             drive.forget_ended_batches();
         });
         assert_eq!(drive.batches.open(), 0);
-        drive.device.medium.unlock(b"1").unwrap();
+        drive.device.medium.unlock(b"1", &|_settings| {}).unwrap();
     }
 }
 

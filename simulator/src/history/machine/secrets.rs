@@ -77,6 +77,7 @@ impl Machine {
         let before = drive(&self.watched);
         let options = EraseOptions {
             entropy: self.entropy(),
+            settings: Vec::new(),
         };
         let done = erase(&*self.watched, &options);
         if !self.is_stopped() {

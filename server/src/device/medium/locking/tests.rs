@@ -64,8 +64,8 @@ fn without_a_lock_pin_any_pin_locks_and_unlocks_and_a_restart_stays_locked() {
     drop(medium);
     let medium = on(&disk);
     assert!(!medium.is_open());
-    medium.unlock(b"other").unwrap();
-    medium.unlock(b"once more").unwrap();
+    medium.unlock(b"other", &|_settings| {}).unwrap();
+    medium.unlock(b"once more", &|_settings| {}).unwrap();
     assert!(holds(&medium, b"key"));
     drop(medium);
     assert!(on(&disk).is_open());
@@ -78,19 +78,19 @@ fn with_a_lock_pin_nothing_but_it_locks_and_unlocks_and_every_start_is_locked() 
     put(&medium, b"key");
     medium.set_lock_pin(&pin(b"ignored", b"1234")).unwrap();
     assert!(is_wrong(medium.lock(b"1235")) && medium.is_open());
-    assert!(is_wrong(medium.unlock(b"1235")));
+    assert!(is_wrong(medium.unlock(b"1235", &|_settings| {})));
     medium.lock(b"1234").unwrap();
     assert!(is_wrong(medium.lock(b"1235")));
-    assert!(is_wrong(medium.unlock(b"")) && !medium.is_open());
-    medium.unlock(b"1234").unwrap();
+    assert!(is_wrong(medium.unlock(b"", &|_settings| {})) && !medium.is_open());
+    medium.unlock(b"1234", &|_settings| {}).unwrap();
     assert!(holds(&medium, b"key"));
     drop(medium);
     let medium = on(&disk);
     assert!(!medium.is_open());
     assert!(is_wrong(medium.lock(b"1")));
     medium.lock(b"1234").unwrap();
-    assert!(is_wrong(medium.unlock(b"1")) && !medium.is_open());
-    medium.unlock(b"1234").unwrap();
+    assert!(is_wrong(medium.unlock(b"1", &|_settings| {})) && !medium.is_open());
+    medium.unlock(b"1234", &|_settings| {}).unwrap();
     assert!(holds(&medium, b"key"));
 }
 
@@ -105,7 +105,7 @@ fn a_lock_pin_is_replaced_and_cleared_by_whoever_knows_it() {
     medium.lock(b"two").unwrap();
     let locked = medium.set_lock_pin(&pin(b"two", b""));
     assert!(matches!(locked, Err(LockError::Locked)), "{locked:?}");
-    medium.unlock(b"two").unwrap();
+    medium.unlock(b"two", &|_settings| {}).unwrap();
     medium.set_lock_pin(&pin(b"two", b"")).unwrap();
     drop(medium);
     assert!(on(&disk).is_open());
@@ -162,7 +162,7 @@ fn a_locked_drive_is_erased_and_serves_again() {
     medium.erase(b"", &|_| ()).unwrap();
     assert!(medium.is_open() && !holds(&medium, b"key"));
     medium.lock(b"any").unwrap();
-    medium.unlock(b"any other").unwrap();
+    medium.unlock(b"any other", &|_settings| {}).unwrap();
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_drive_that_is_not_sealed_takes_no_lock_pin_and_no_secure_erase() {
     assert!(matches!(refused, LockError::NoSealForErase), "{refused}");
     assert!(holds(&medium, b"key"));
     medium.lock(b"any").unwrap();
-    medium.unlock(b"any").unwrap();
+    medium.unlock(b"any", &|_settings| {}).unwrap();
     medium.erase(b"", &|_| ()).unwrap();
     assert!(!holds(&medium, b"key") && !medium.is_sealed());
     drop(medium);
