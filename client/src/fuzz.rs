@@ -18,7 +18,7 @@ use kinetic_proto::{FrameDecoder, Limits, MessageType, Received, SigningKey, fra
 
 use crate::core::{Event, Hello, Outgoing, Reply, Request, Session, Signer, Special};
 use crate::error::Error;
-use crate::ops::Entry;
+use crate::ops::{Entry, read_acls};
 use crate::pdu::{Pdu, Verdict};
 
 const KEY: &[u8] = b"a key that no capture has";
@@ -219,6 +219,25 @@ pub fn fuzz_pdu(bytes: &[u8]) {
     }
 }
 
+/// The list of identities that a drive publishes: all of them are read, as they are, or none.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz_acls(bytes: &[u8]) {
+    let Some(listed) = read_acls(bytes) else {
+        return;
+    };
+    let told: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    let told = told.as_ref().and_then(|told| told.get("identities"));
+    let told = told.and_then(serde_json::Value::as_array);
+    let numbers: Option<Vec<Option<i64>>> = told.map(|told| {
+        let number = |one: &serde_json::Value| one.get("identity")?.as_i64();
+        told.iter().map(number).collect()
+    });
+    let read = listed.iter().map(|one| Some(one.identity)).collect();
+    assert_eq!(numbers, Some(read));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,6 +363,16 @@ mod tests {
             message::encode_frame(seal, &answer, 0, &mut frame).unwrap();
             run(&frame, fuzz_pdu);
         }
+    }
+
+    #[test]
+    fn no_list_of_identities_is_read_in_part() {
+        let list = br#"{"identities":[{"identity":-7,"hmacAlgorithm":"HmacSHA1","maxPriority":5,
+            "scopes":[{"offset":3,"value":"dmFsdWU=","permissions":["READ"],
+            "TlsRequired":true}]},{"identity":8,"hmacAlgorithm":"HmacSHA1","maxPriority":null,
+            "scopes":[]}]}"#;
+        assert_eq!(read_acls(list).map(|read| read.len()), Some(2));
+        run(list, fuzz_acls);
     }
 
     #[test]

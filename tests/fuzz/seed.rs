@@ -39,6 +39,10 @@ const ENTRIES: u32 = 2000;
 /// How many commits there are to one group.
 const COMMITS: u32 = 20;
 
+/// A list of identities as a drive publishes it.
+const ACLS: &[u8] = br#"{"identities":[{"identity":7,"hmacAlgorithm":"HmacSHA1","maxPriority":5,
+    "scopes":[{"offset":3,"value":"dmFsdWU=","permissions":["READ"],"TlsRequired":true}]}]}"#;
+
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, folder] = &arguments[..] else {
@@ -52,6 +56,7 @@ fn main() -> Result<(), Failure> {
         Some(captures) => seed_network(&mut corpus, Path::new(&captures))?,
         None => println!("KINETIC_CAPTURES is not set: no frames of other programs"),
     }
+    corpus.add(&["client_acls"], ACLS)?;
     seed_disk(&mut corpus)?;
     println!("{} inputs in {folder}", corpus.count);
     Ok(())

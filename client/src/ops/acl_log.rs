@@ -91,9 +91,7 @@ impl GetAcls {
             log = log.timeout(timeout);
         }
         let value = log.await?.value;
-        let list: Option<ListText> = serde_json::from_slice(&value).ok();
-        let read = list.and_then(|list| list.identities.into_iter().map(listed).collect());
-        read.ok_or(Error::Unusable {
+        read(&value).ok_or(Error::Unusable {
             request: MessageType::GETLOG,
             problem: AnswerProblem::NoAcl,
         })
@@ -101,6 +99,12 @@ impl GetAcls {
 }
 
 awaitable!(GetAcls => Vec<ListedAcl>);
+
+/// The list in the content of the log.
+pub(crate) fn read(value: &[u8]) -> Option<Vec<ListedAcl>> {
+    let list: ListText = serde_json::from_slice(value).ok()?;
+    list.identities.into_iter().map(listed).collect()
+}
 
 /// `None` for what this client does not know: shown in part, a list would be another one.
 fn listed(text: IdentityText) -> Option<ListedAcl> {

@@ -26,6 +26,7 @@ mod acl_log;
 
 mod batch;
 
+pub(crate) use acl_log::read as read_acls;
 pub use acl_log::{ACL_LOG, GetAcls, HmacAlgorithm, ListedAcl};
 pub use answer::Answer;
 pub use batch::{Batch, BatchError, BatchOperation};
