@@ -35,7 +35,7 @@ pub(crate) fn one_drive(global: &GlobalArgs) -> Result<String, Failure> {
     }
 }
 
-/// The addresses of all drives that are named, with their ports.
+/// The addresses of all drives that are named, each once, with their ports.
 pub(crate) fn drives(global: &GlobalArgs) -> Vec<String> {
     let port = if global.trust.wants_tls() {
         DEFAULT_TLS_PORT
@@ -43,10 +43,14 @@ pub(crate) fn drives(global: &GlobalArgs) -> Vec<String> {
         DEFAULT_PORT
     };
     let named = global.drives.iter().map(|drive| drive.trim());
-    named
-        .filter(|drive| !drive.is_empty())
-        .map(|drive| with_port(drive, port))
-        .collect()
+    let named = named.filter(|drive| !drive.is_empty());
+    let mut drives = Vec::new();
+    for drive in named.map(|drive| with_port(drive, port)) {
+        if !drives.contains(&drive) {
+            drives.push(drive);
+        }
+    }
+    drives
 }
 
 /// Who connects, whom it trusts, and how long it waits.

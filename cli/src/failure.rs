@@ -183,6 +183,11 @@ impl Failure {
     /// What to do about it, where that is known.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         match self {
+            // It is a drive, and it has said why.
+            Self::Connect(ConnectError::Hello {
+                source: HelloError::Refused { .. },
+                ..
+            }) => None,
             Self::Connect(ConnectError::Hello { .. }) => Some(
                 "a drive listens for plain connections on port 8123 unless told otherwise; \
                  choose it with --drive HOST:PORT",
@@ -296,13 +301,20 @@ fn advice_of(error: &Error) -> Option<&'static str> {
             "`kinetic head KEY` shows the stored version: give it as --expected-version, or \
              --force to act whatever it is",
         ),
-        StatusCode::NO_SPACE => Some("the drive is full; delete something first"),
+        // Whether the drive or its host is full, and so what to do, is in what it says.
+        StatusCode::NO_SPACE if says_nothing(error) => {
+            Some("the drive is full; delete something first")
+        }
         StatusCode::DEVICE_LOCKED => {
             Some("the drive is locked; `kinetic unlock` unlocks it with its PIN")
         }
         StatusCode::SERVICE_BUSY => Some("the drive is busy; try again"),
         _ => None,
     }
+}
+
+fn says_nothing(error: &Error) -> bool {
+    matches!(error, Error::Refused { message, .. } if message.is_empty())
 }
 
 /// Drives answer a wrong PIN as they do a missing permission, with another text.
@@ -357,6 +369,33 @@ mod tests {
         assert!(advice_to("permission denied").contains("--identity"));
         let advice = refused(StatusCode::NOT_AUTHORIZED).advice().unwrap();
         assert!(!advice.contains("PIN"), "{advice}");
+    }
+
+    #[test]
+    fn what_the_drive_says_of_its_space_is_not_contradicted() {
+        let advice_to = |message: &str| {
+            let failure = Failure::of("put a")(Error::Refused {
+                status: StatusCode::NO_SPACE,
+                message: message.to_owned(),
+                cluster_version: None,
+                failed_operation: None,
+            });
+            failure.advice()
+        };
+        assert_eq!(advice_to("make room on the host"), None);
+        assert!(advice_to("").is_some_and(|advice| advice.contains("delete")));
+    }
+
+    #[test]
+    fn a_drive_that_refuses_a_connection_is_not_taken_for_another_port() {
+        let source = HelloError::Refused {
+            status: StatusCode::SERVICE_BUSY,
+            message: "as many connections as it keeps".to_owned(),
+        };
+        let address = "drive-7:8123".to_owned();
+        let failure = Failure::from(ConnectError::Hello { address, source });
+        assert_eq!(failure.kind(), Kind::Refused);
+        assert_eq!(failure.advice(), None);
     }
 
     #[test]

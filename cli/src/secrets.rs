@@ -18,7 +18,7 @@ use crate::limits::MAX_KEY_FILE_BYTES;
 /// The key that signs requests.
 pub(crate) fn key(global: &GlobalArgs) -> Result<Vec<u8>, Failure> {
     if let Some(path) = &global.key_file {
-        return secret_file(path);
+        return not_empty(secret_file(path)?, &path.display().to_string());
     }
     if global.ask_key {
         let prompt = format!("Key of identity {}: ", global.identity);
@@ -28,8 +28,18 @@ pub(crate) fn key(global: &GlobalArgs) -> Result<Vec<u8>, Failure> {
             ))
         });
     }
-    let environment = global.environment_key.as_ref();
-    Ok(environment.map_or_else(|| FACTORY_KEY.to_vec(), |key| key.as_bytes().to_vec()))
+    match &global.environment_key {
+        Some(key) => not_empty(key.as_bytes().to_vec(), "KINETIC_KEY"),
+        None => Ok(FACTORY_KEY.to_vec()),
+    }
+}
+
+/// No identity has an empty key: it is a file or a variable that something else should have filled.
+fn not_empty(key: Vec<u8>, whence: &str) -> Result<Vec<u8>, Failure> {
+    match key.is_empty() {
+        true => Err(Failure::Usage(format!("{whence}: the key is empty"))),
+        false => Ok(key),
+    }
 }
 
 /// A PIN from a file or the environment; `None` where neither names one.
@@ -56,8 +66,15 @@ pub(crate) fn ask(prompt: &str) -> Option<Result<Vec<u8>, Failure>> {
     }))
 }
 
-/// A file's bytes but a newline at the end.
+/// A file's bytes but a newline at the end. Not standard input, which values come from.
 pub(crate) fn secret_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        return Err(Failure::Usage(
+            "a key or a PIN is not read from standard input by `-`: name a file, such as \
+             /dev/stdin, or ./- for one of that name"
+                .to_owned(),
+        ));
+    }
     let failed = |source| Failure::File {
         path: path.to_path_buf(),
         source,

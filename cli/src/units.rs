@@ -14,6 +14,8 @@ pub(crate) enum UnitError {
     SizeOverflow(String),
     #[error("a time is a number with ms, s, m or h, such as 500ms or 5s; a bare number is seconds")]
     Time,
+    #[error("a time of 0 is not allowed; it is above 0, such as 500ms or 5s")]
+    NoTime,
 }
 
 const SIZES: [(&str, u32); 5] = [("", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
@@ -48,7 +50,7 @@ pub(crate) fn parse_time(text: &str) -> Result<Duration, UnitError> {
     };
     let span = Duration::try_from_secs_f64(seconds).map_err(|_why| UnitError::Time)?;
     if span.is_zero() {
-        Err(UnitError::Time)
+        Err(UnitError::NoTime)
     } else {
         Ok(span)
     }
@@ -74,6 +76,14 @@ pub(crate) fn size_text(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
     let number = bytes as f64 / (1u64 << shift) as f64;
     format!("{number:.1} {unit}").replace(".0 ", " ")
+}
+
+/// So many things of a kind, such as 1 file or 2 files.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        _ => format!("{count} {thing}s"),
+    }
 }
 
 #[cfg(test)]
@@ -110,9 +120,18 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "s", "0", "-1s", "5 fortnights", "1e999", "inf"] {
+        for text in ["", "s", "-1s", "5 fortnights", "1e999", "inf"] {
             assert_eq!(parse_time(text), Err(UnitError::Time), "{text}");
         }
+        for text in ["0", "0ms", "0.0s"] {
+            assert_eq!(parse_time(text), Err(UnitError::NoTime), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_thing_is_not_several() {
+        let told = [0, 1, 2].map(|count| counted(count, "file"));
+        assert_eq!(told, ["0 files", "1 file", "2 files"]);
     }
 
     #[test]

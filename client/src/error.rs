@@ -209,7 +209,10 @@ pub enum TlsError {
     #[error("it does not speak TLS; this may be its port for plain connections")]
     NotTls,
     /// The stream ended during the handshake.
-    #[error("it hung up during the handshake; this may be its port for plain connections")]
+    #[error(
+        "it hung up during the handshake; it may have as many connections as it keeps, or this \
+         is its port for plain connections"
+    )]
     HungUp,
     /// The handshake took too long.
     #[error("it did not finish the handshake within {after:?}")]

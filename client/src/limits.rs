@@ -49,6 +49,9 @@ pub const LAST_WORDS_MS: u64 = 1000;
 /// Milliseconds from the first packet to the hello, unless configured.
 pub const DEFAULT_CONNECT_TIMEOUT_MS: u64 = 10_000;
 
+/// Bytes of a key that the text of an error shows.
+pub const SHOWN_KEY_BYTES: usize = 64;
+
 /// The longest time-out; a longer one is shortened to it.
 pub const MAX_TIMEOUT_MS: u64 = 365 * 24 * 3600 * 1000;
 

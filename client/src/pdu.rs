@@ -36,6 +36,9 @@ pub enum PduError {
         /// What is there.
         found: usize,
     },
+    /// Too few bytes for the lengths of a frame.
+    #[error("a frame begins with {FRAME_HEADER_SIZE} bytes, F and two lengths, and there are {0}")]
+    Begun(usize),
     /// Neither a frame nor a message.
     #[error("it is neither a frame, which begins with F, nor a message without one: {0}")]
     Neither(WireError),
@@ -91,6 +94,10 @@ impl Pdu {
     /// [`PduError`]: what they begin with is no PDU.
     pub fn read(bytes: &Bytes) -> Result<Self, PduError> {
         let Some((message_length, value_length)) = frame_lengths(bytes) else {
+            // No message begins with an F: that would be a field of a kind that there is not.
+            if bytes.first() == Some(&b'F') {
+                return Err(PduError::Begun(bytes.len()));
+            }
             MessageView::parse(bytes).map_err(PduError::Neither)?;
             return Ok(Self {
                 announced: None,
@@ -317,6 +324,7 @@ mod tests {
             })
         );
         assert!(matches!(read(b"\xff\xff"), Err(PduError::Neither(_))));
+        assert_eq!(read(b"F\0\0\0"), Err(PduError::Begun(4)));
         let garbage = read(b"F\0\0\0\x02\0\0\0\0\xff\xff");
         assert!(matches!(garbage, Err(PduError::Message(2, _))));
         let unsigned = read(b"F\0\0\0\0\0\0\0\x05ab").unwrap();

@@ -151,6 +151,15 @@ pub(crate) enum SettingsError {
          --factory-key, KINETIC_FACTORY_KEY or factory-key takes it from"
     )]
     FactoryKey { bytes: usize },
+    /// A certificate for no port.
+    #[error("tls-listen is off, so that tls-cert and tls-key would be of no use: leave them out")]
+    CertificateWithoutTls,
+    /// One port for two protocols.
+    #[error(
+        "listen and tls-listen are both port {0}, and one port cannot be plain and TLS: give \
+         another with --listen or --tls-listen"
+    )]
+    SamePort(u16),
     /// The key for firmware cannot be read.
     #[error("the firmware key {} cannot be read: {source}", .path.display())]
     FirmwareKeyUnreadable {
@@ -225,6 +234,7 @@ impl Args {
         if let Some(count) = file.read_threads {
             config.read_threads = count;
         }
+        refuse_contradictions(&config)?;
         let json = self.ready_json || file.ready_json == Some(true);
         Ok(Settings {
             image: self.image,
@@ -250,6 +260,22 @@ impl Args {
         };
         Ok(NewImage { size, seal })
     }
+}
+
+/// Settings that make sense one by one, and not together.
+fn refuse_contradictions(config: &Config) -> Result<(), SettingsError> {
+    let (plain, tls) = match config.tls_listen {
+        TlsListen::Off if config.certificate.is_some() => {
+            return Err(SettingsError::CertificateWithoutTls);
+        }
+        TlsListen::Off => return Ok(()),
+        TlsListen::At(tls) => (config.listen, tls),
+    };
+    let all = plain.ip().is_unspecified() || tls.ip().is_unspecified();
+    if plain.port() == tls.port() && plain.port() != 0 && (all || plain.ip() == tls.ip()) {
+        return Err(SettingsError::SamePort(plain.port()));
+    }
+    Ok(())
 }
 
 fn firmware_key(path: PathBuf) -> Result<[u8; 32], SettingsError> {
@@ -367,6 +393,53 @@ mod tests {
             let name = wrong.split(' ').next().unwrap();
             assert!(error.contains(name) && error.contains(most), "{error}");
         }
+    }
+
+    #[test]
+    fn one_port_is_not_plain_and_tls_at_once() {
+        for (plain, tls) in [
+            ("127.0.0.1:8123", "127.0.0.1:8123"),
+            ("0.0.0.0:8123", "127.0.0.1:8123"),
+            ("127.0.0.1:8123", "[::]:8123"),
+        ] {
+            let flags = ["--listen", plain, "--tls-listen", tls];
+            let error = settle(&flags, "").unwrap_err().to_string();
+            assert!(
+                error.contains("8123") && error.contains("--tls-listen"),
+                "{error}"
+            );
+        }
+        for (plain, tls) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("127.0.0.1:8123", "127.0.0.2:8123"),
+            ("127.0.0.1:8123", "off"),
+            ("127.0.0.1:8123", "OFF"),
+        ] {
+            settle(&["--listen", plain, "--tls-listen", tls], "").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_no_port_would_show_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Certificate::of_drive("drive", Vec::new()).unwrap();
+        let (certificate, key) = own.to_kept();
+        let write = |name: &str, label: &str, der: Vec<u8>| {
+            let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+            let text = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let certificate = write("cert.pem", "CERTIFICATE", certificate);
+        let key = write("key.pem", "PRIVATE KEY", key);
+        let flags = ["--tls-cert", &certificate, "--tls-key", &key];
+        settle(&flags, "").unwrap();
+        let error = settle(&flags, "tls-listen = 'off'\n").unwrap_err();
+        assert!(
+            matches!(error, SettingsError::CertificateWithoutTls),
+            "{error}"
+        );
     }
 
     #[test]

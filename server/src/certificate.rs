@@ -35,6 +35,13 @@ pub enum CertificateError {
         /// What is wrong.
         source: PemError,
     },
+    /// A key that only its passphrase opens.
+    #[error(
+        "{path}: the private key is encrypted, and a drive asks for no passphrase; `openssl pkey \
+         -in {path} -out FILE` writes it without",
+        path = .0.display()
+    )]
+    Encrypted(PathBuf),
 }
 
 impl Certificate {
@@ -67,7 +74,11 @@ impl Certificate {
                 false => Ok(chain),
             })
             .map_err(failed(certificate, what))?;
-        let key = PrivateKeyDer::from_pem_file(key).map_err(failed(key, "one private key"))?;
+        let read = PrivateKeyDer::from_pem_file(key);
+        if read.is_err() && is_encrypted(key) {
+            return Err(CertificateError::Encrypted(key.to_path_buf()));
+        }
+        let key = read.map_err(failed(key, "one private key"))?;
         Ok(Self { chain, key })
     }
 
@@ -103,6 +114,13 @@ impl Certificate {
     pub(crate) fn key(&self) -> &PrivateKeyDer<'static> {
         &self.key
     }
+}
+
+/// Whether a PEM file says so of what it holds, in either of the two ways that there are.
+fn is_encrypted(path: &Path) -> bool {
+    let text = std::fs::read(path).unwrap_or_default();
+    let says = |words: &[u8]| text.windows(words.len()).any(|window| window == words);
+    says(b"BEGIN ENCRYPTED PRIVATE KEY") || says(b"Proc-Type: 4,ENCRYPTED")
 }
 
 impl fmt::Debug for Certificate {
@@ -163,5 +181,29 @@ mod tests {
         std::fs::write(&path, "no certificate").unwrap();
         let empty = Certificate::of_files(&path, &path).unwrap_err().to_string();
         assert!(empty.contains("PEM"), "{empty}");
+    }
+
+    #[test]
+    fn a_key_that_is_encrypted_is_told_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let own = Certificate::of_drive("drive", Vec::new()).unwrap();
+        let body =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, own.to_kept().0);
+        let chain = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        std::fs::write(path("cert.pem"), chain).unwrap();
+        for text in [
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n\
+             -----END RSA PRIVATE KEY-----\n",
+        ] {
+            std::fs::write(path("key.pem"), text).unwrap();
+            let found = Certificate::of_files(&path("cert.pem"), &path("key.pem"));
+            let text = found.unwrap_err().to_string();
+            assert!(
+                text.contains("passphrase") && text.contains("openssl pkey"),
+                "{text}"
+            );
+        }
     }
 }

@@ -46,7 +46,7 @@ impl FromStr for TlsListen {
 
     fn from_str(text: &str) -> Result<Self, BadTlsListen> {
         match text {
-            "off" => Ok(Self::Off),
+            _ if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
             _ => match text.parse() {
                 Ok(address) => Ok(Self::At(address)),
                 Err(_why) => Err(BadTlsListen(text.to_owned())),

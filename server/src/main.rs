@@ -20,6 +20,7 @@ use kinetic_store::Options;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Requests live a moment and are freed on other threads than made them.
 #[global_allocator]
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         }
     };
     if let Err(error) = start_log(settings.log.as_deref()) {
-        eprintln!("kineticd: the log filter is not understood: {error}");
+        eprintln!("kineticd: {error}");
         return ExitCode::from(2);
     }
     raise_descriptor_limit();
@@ -77,9 +78,36 @@ enum RunError {
     NotFlushed,
 }
 
-fn start_log(filter: Option<&str>) -> Result<(), tracing_subscriber::filter::ParseError> {
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+enum LogError {
+    /// A filter that the library does not take.
+    #[error("the log filter is not understood: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// A word that would be taken for a part of the program, and silence all others.
+    #[error(
+        "the log filter has {0:?} in it, which is no level: it is error, warn, info, debug, trace \
+         or off, or TARGET=LEVEL, such as kinetic_server=debug, with commas between several"
+    )]
+    Level(String),
+}
+
+/// A filter that says what it means.
+fn log_filter(text: &str) -> Result<EnvFilter, LogError> {
+    let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    let unknown = text
+        .split(',')
+        .map(str::trim)
+        .find(|part| !is_level(part) && !part.contains(['=', '[', ']', '}']));
+    match unknown {
+        Some(part) => Err(LogError::Level(part.to_owned())),
+        None => Ok(EnvFilter::builder().parse(text)?),
+    }
+}
+
+fn start_log(filter: Option<&str>) -> Result<(), LogError> {
     let filter = match filter {
-        Some(filter) => EnvFilter::builder().parse(filter)?,
+        Some(filter) => log_filter(filter)?,
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info")),
     };
     tracing_subscriber::fmt()
@@ -183,5 +211,28 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_of_levels_and_what_would_silence_the_log_is_refused() {
+        for filter in [
+            "info",
+            "WARN",
+            "off",
+            "warn,kinetic_server=debug",
+            "kinetic_server=trace",
+        ] {
+            log_filter(filter).unwrap();
+        }
+        for filter in ["", "zzz", "info,", "kinetic_server", "info,zzz"] {
+            let error = log_filter(filter).unwrap_err().to_string();
+            assert!(error.contains("debug"), "{error}");
+        }
+        log_filter("kinetic_server=loud").unwrap_err();
     }
 }

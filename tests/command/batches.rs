@@ -51,7 +51,15 @@ fn one_failure_undoes_all_and_names_its_line_and_cause() {
     let put = r#"{"put": "a", "value": "1"}"#;
     let mismatch = r#"{"put": "b", "value": "1", "expected_version": "7"}"#;
     let said = served.batch(&format!("{put}\n\n{mismatch}\n"));
-    said.fails(4, &["line 3", "VERSION_MISMATCH", "nothing of the batch"]);
+    said.fails(
+        4,
+        &[
+            "line 3",
+            "VERSION_MISMATCH",
+            "PUT of b, failed",
+            "nothing of the batch",
+        ],
+    );
     served.run(&["get", "a"]).fails(3, &[]);
     let said = served.batch(&format!("{put}\n{}\n", r#"{"delete": "absent"}"#));
     said.fails(3, &["line 2", "NOT_FOUND"]);
@@ -63,7 +71,9 @@ fn a_line_with_a_mistake_is_wrong_usage_and_nothing_is_sent() {
     let served = Served::new();
     let good = r#"{"put": "a", "value": "1"}"#;
     for (bad, word) in [
-        ("nonsense", "line 2"),
+        ("nonsense", r#"such as {"put""#),
+        (r#"["a"]"#, r#"such as {"put""#),
+        ("{", r#"such as {"put""#),
         ("{}", "a put or a delete"),
         (r#"{"put": "b"}"#, "a value or a file"),
         (

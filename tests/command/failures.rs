@@ -130,6 +130,35 @@ fn a_wrong_key_says_where_keys_come_from_and_does_not_tell_the_key() {
 }
 
 #[test]
+fn a_key_that_is_empty_is_told_as_such_and_standard_input_is_none() {
+    let served = Served::new();
+    let file = served.path("key");
+    for empty in ["", "\n"] {
+        fs::write(&file, empty).expect("a file");
+        let ping = served.kinetic().args(["ping", "--key-file"]).args([&file]);
+        ping.run().fails(2, &["key: the key is empty"]);
+    }
+    let ping = served.kinetic().args(["ping"]).env("KINETIC_KEY", "");
+    ping.run().fails(2, &["KINETIC_KEY: the key is empty"]);
+    let ping = served.kinetic().args(["ping", "--key-file", "-"]);
+    ping.input(b"asdfasdf").run().fails(2, &["/dev/stdin"]);
+    let ping = served.kinetic().args(["ping", "--key-file", "/dev/stdin"]);
+    ping.input(b"asdfasdf").run().done();
+    let lock = served.secured().args(["lock", "--yes", "--pin-file", "-"]);
+    lock.input(b"1234").run().fails(2, &["/dev/stdin"]);
+}
+
+#[test]
+fn a_drive_that_is_named_twice_is_one() {
+    let served = Served::new();
+    let address = served.drive.plain().to_string();
+    let said = served.run(&["ping", "--drive", &address]).done();
+    assert_eq!(said.lines().len(), 1, "{said}");
+    let get = ["cluster-version", "get", "--drive", &address];
+    assert_eq!(served.run(&get).done().lines().len(), 1);
+}
+
+#[test]
 fn another_cluster_version_is_refused_with_where_to_look() {
     let served = Served::new();
     let said = served.run(&["ping", "--cluster-version", "9"]);
@@ -152,7 +181,7 @@ fn the_environment_names_the_drive_unless_an_option_does() {
 
 #[test]
 fn wrong_usage_is_code_2_and_reaches_no_drive() {
-    let usages: [&[&str]; 13] = [
+    let usages: [&[&str]; 14] = [
         &["frobnicate"],
         &["put"],
         &["get", "a", "b"],
@@ -163,6 +192,7 @@ fn wrong_usage_is_code_2_and_reaches_no_drive() {
         &["put", "a", "--algorithm", "sha1"],
         &["put", "a", "--durability", "maybe"],
         &["ping", "--timeout", "soon"],
+        &["ping", "--timeout", "0"],
         &["ping", "--output", "xml"],
         &["bench", "--mix", "gett=1"],
         &["export", "p/"],

@@ -145,7 +145,7 @@ fn what_cannot_be_made_leaves_nothing_behind() {
     format(&file, &["--size", "16GB"]).fails(2, &["GiB"]);
     assert!(!file.exists());
     let missing = folder.path().join("missing/new.img");
-    format(&missing, &["--size", "256MiB"]).fails(7, &["missing"]);
+    format(&missing, &["--size", "256MiB"]).fails(7, &["missing: there is no such directory"]);
     // A link that leads nowhere is something that exists.
     let link = folder.path().join("link.img");
     symlink(folder.path().join("elsewhere"), &link).expect("a link");

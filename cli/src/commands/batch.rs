@@ -156,6 +156,9 @@ fn line_of(source: &mut impl BufRead, number: usize) -> io::Result<Option<String
 }
 
 fn operation(client: &Client, line: &str) -> Result<(BatchOperation, usize), Problem> {
+    if !line.trim_start().starts_with('{') {
+        return Err(Problem::Line(format!("it is no JSON object; {EACH_LINE}")));
+    }
     let line: Line = serde_json::from_str(line).map_err(|error| Problem::Line(reason(&error)))?;
     if let Some(problem) = contradiction(&line) {
         return Err(Problem::Line(problem.to_owned()));
@@ -189,11 +192,17 @@ fn contradiction(line: &Line) -> Option<&'static str> {
 fn reason(error: &serde_json::Error) -> String {
     let text = without_value(&error.to_string());
     let cut = text.rfind(" at line 1 column ");
-    match cut.and_then(|cut| text.get(..cut)) {
+    let reason = match cut.and_then(|cut| text.get(..cut)) {
         Some(reason) => format!("{reason} (column {})", error.column()),
         None => text,
+    };
+    match error.is_eof() {
+        true => format!("{reason}; {EACH_LINE}"),
+        false => reason,
     }
 }
+
+const EACH_LINE: &str = r#"each line is one operation, whole, such as {"put": "a", "value": "1"}"#;
 
 fn bytes(text: &str) -> Result<Vec<u8>, Problem> {
     let read = ByteText::parse(text.into());

@@ -5,6 +5,7 @@
 //! could not be formatted is removed again. Not here: the layout (`kinetic-store`).
 
 use std::fs;
+use std::io;
 
 use kinetic_store::disk::{Disk, FileDisk, refuse_if_mounted_or_open};
 use kinetic_store::{FormatOptions, Probe, Seal};
@@ -19,6 +20,15 @@ use crate::units::size_text;
 
 pub(super) fn format(args: FormatArgs, output: &mut Output) -> Result<(), Failure> {
     let path = args.file.as_path();
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        return Err(Failure::File {
+            path: folder.to_path_buf(),
+            source: io::Error::new(io::ErrorKind::NotFound, "there is no such directory"),
+        });
+    }
     // Also a link that leads nowhere is something.
     let exists = fs::symlink_metadata(path).is_ok();
     let capacity = if exists {

@@ -18,7 +18,7 @@ use crate::connect::connect;
 use crate::failure::Failure;
 use crate::keys::Printed;
 use crate::output::{Format, Output};
-use crate::units::size_text;
+use crate::units::{counted, size_text};
 
 /// What became of a key.
 enum Outcome {
@@ -156,7 +156,8 @@ fn report(totals: &Totals, output: &mut Output) -> Result<(), Failure> {
     let verdict = match totals.left_out {
         0 => Ok(()),
         count => Err(Failure::Incomplete(format!(
-            "{count} keys were left out, as listed"
+            "{} left out, as listed",
+            counted(count, "key")
         ))),
     };
     let told = match output.format() {
@@ -167,7 +168,10 @@ fn report(totals: &Totals, output: &mut Output) -> Result<(), Failure> {
         ]),
         Format::Table => {
             let size = size_text(totals.bytes);
-            output.line(&format!("{} files written, {size}", totals.files))
+            output.line(&format!(
+                "{} written, {size}",
+                counted(totals.files, "file")
+            ))
         }
     };
     verdict.and(told)

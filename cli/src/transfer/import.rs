@@ -23,7 +23,7 @@ use crate::args::{GlobalArgs, ImportArgs};
 use crate::connect::connect;
 use crate::failure::Failure;
 use crate::output::{Format, Output};
-use crate::units::size_text;
+use crate::units::{counted, size_text};
 
 /// What the tasks of an import share.
 struct Import {
@@ -173,7 +173,8 @@ impl Import {
         let verdict = match failed {
             0 => Ok(()),
             count => Err(Failure::Incomplete(format!(
-                "{count} files were not stored"
+                "{} not stored",
+                counted(count, "file")
             ))),
         };
         let told = match output.format() {
@@ -189,7 +190,8 @@ impl Import {
                     0 => String::new(),
                     count => format!("; {count} left out, as listed"),
                 };
-                output.line(&format!("{stored} files stored, {size}{rest}"))
+                let stored = counted(stored, "file");
+                output.line(&format!("{stored} stored, {size}{rest}"))
             }
         };
         verdict.and(told)

@@ -4,6 +4,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::units::counted;
+
 /// A progress bar, or nothing.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -38,7 +40,7 @@ impl Progress {
     pub(super) fn advance(&self, bytes: u64, count: u64) {
         self.bar.inc(bytes);
         if !self.bar.is_hidden() {
-            self.bar.set_message(format!("{count} files"));
+            self.bar.set_message(counted(count, "file"));
         }
     }
 

@@ -154,6 +154,22 @@ impl Verifier {
     }
 }
 
+/// Why authorities do not vouch for a certificate.
+fn reason(error: &Error) -> String {
+    match error {
+        // The library that verifies has no type of its own in what it tells.
+        Error::InvalidCertificate(CertificateError::Other(OtherError(cause)))
+            if cause.to_string() == "CaUsedAsEndEntity" =>
+        {
+            "it is made for an authority (CA:TRUE), not for a drive; make one with `openssl req \
+             -x509 -addext basicConstraints=critical,CA:FALSE ...`, or trust this one by its \
+             fingerprint"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
@@ -167,7 +183,7 @@ impl ServerCertVerifier for Verifier {
         match &self.judge {
             Judge::Authorities(authorities) => authorities
                 .verify_server_cert(certificate, intermediates, name, ocsp, now)
-                .map_err(|error| Distrust::to_tls(found, Reason::Authority(error.to_string()))),
+                .map_err(|error| Distrust::to_tls(found, Reason::Authority(reason(&error)))),
             Judge::Fingerprints(known) if !known.contains(&found) => {
                 Err(Distrust::to_tls(found, Reason::Other(known.clone())))
             }

@@ -16,6 +16,7 @@ use super::delete::Delete;
 use super::put::Put;
 use crate::core::Request;
 use crate::error::Error;
+use crate::limits::SHOWN_KEY_BYTES;
 use crate::net::{Connection, Opening, Whole};
 
 /// A batch, made by [`crate::Client::batch`]: filled here, sent by [`Batch::commit`].
@@ -84,7 +85,7 @@ pub enum BatchError {
         message: String,
     },
     /// One operation is over a limit; nothing was sent.
-    #[error("operation {} of the batch, {request} of {key:?}: {source}", .index + 1)]
+    #[error("operation {} of the batch, {request} of {}: {source}", .index + 1, key_text(.key))]
     OperationTooLarge {
         /// Which one, from 0.
         index: usize,
@@ -127,7 +128,30 @@ fn operation_text(
         false => format!("; {UNTOUCHED}"),
     };
     let number = index + 1;
-    format!("operation {number} of the batch, {request} of {key:?}, failed: {said}{rest}")
+    let key = key_text(key);
+    format!("operation {number} of the batch, {request} of {key}, failed: {said}{rest}")
+}
+
+/// A key as `kinetic` takes it: text where that is plain, else hexadecimal digits. A long one is
+/// cut.
+fn key_text(key: &[u8]) -> String {
+    let shown = key.get(..SHOWN_KEY_BYTES).unwrap_or(key);
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    let is_text = shown.iter().all(is_plain) && shown.trim_ascii().len() == shown.len();
+    let misread = [&b"text:"[..], b"hex:", b"base64:"];
+    let is_misread = shown.is_empty() || misread.iter().any(|begin| shown.starts_with(begin));
+    let text = match std::str::from_utf8(shown) {
+        Ok(text) if is_text && is_misread => format!("text:{text}"),
+        Ok(text) if is_text => text.to_owned(),
+        _ => {
+            let digits = shown.iter().map(|byte| format!("{byte:02x}"));
+            format!("hex:{}", digits.collect::<String>())
+        }
+    };
+    match shown.len() == key.len() {
+        true => text,
+        false => format!("{text}... ({} bytes)", key.len()),
+    }
 }
 
 /// What became of a batch that failed.
@@ -312,6 +336,20 @@ fn cause(status: StatusCode, message: &str) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_told_as_they_are_typed_and_long_ones_are_cut() {
+        assert_eq!(key_text(b"photos/a b"), "photos/a b");
+        assert_eq!(key_text(b"hex:00"), "text:hex:00");
+        assert_eq!(key_text(b""), "text:");
+        assert_eq!(key_text(b"\x00\xff"), "hex:00ff");
+        assert_eq!(key_text(b" a"), "hex:2061");
+        let long = key_text(&[b'k'; 4096]);
+        assert_eq!(
+            long,
+            format!("{}... (4096 bytes)", "k".repeat(SHOWN_KEY_BYTES))
+        );
+    }
 
     #[test]
     fn the_cause_is_the_code_that_the_text_names() {

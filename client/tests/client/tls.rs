@@ -181,6 +181,24 @@ async fn what_another_authority_issued_is_refused_with_its_fingerprint() {
 }
 
 #[tokio::test]
+async fn a_certificate_made_for_an_authority_is_refused_with_what_to_do() {
+    let mut parameters = names();
+    parameters.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().der().clone();
+    let identity = Identity {
+        authority: certificate.clone(),
+        certificate,
+        key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+    };
+    let trust = Trust::Authorities(identity.authorities());
+    let refused = tls_error(identity.meet(trust, &[&TLS13]).await).to_string();
+    for part in ["basicConstraints=critical,CA:FALSE", "fingerprint"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let key = KeyPair::generate().unwrap();
     let elsewhere = CertificateParams::new(["drive-8.example".to_owned()]).unwrap();

@@ -72,6 +72,8 @@ fn a_wrong_hmac_says_what_was_done_wrong() {
 #[test]
 fn what_is_no_pdu_is_refused_with_its_reason() {
     debug(b"HTTP/1.1 200 OK").fails(2, &["begins with F"]);
+    debug(b"0x46 0x00").fails(2, &["xxd -p"]);
+    debug(b"F\0\0").fails(2, &["9 bytes", "there are 3"]);
     debug(b"F\0\0\0\x09\0\0\0\0x").fails(2, &["9 bytes"]);
     Kinetic::new()
         .args(["debug", "pdu", "/nowhere"])

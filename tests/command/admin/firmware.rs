@@ -78,6 +78,7 @@ fn only_what_the_configured_key_signed_is_taken_reported_and_kept_and_it_is_neve
         let said = served.firmware(wrong);
         said.fails(1, &["INVALID_REQUEST", "not signed", "Ed25519"]);
     }
+    served.firmware(b"").fails(2, &["the file is empty"]);
     assert!(!served.version().contains("firmware"));
     served.firmware(&right).done();
     let told = served.version();

@@ -49,6 +49,10 @@ pub(in crate::commands) async fn firmware(
 ) -> Result<(), Failure> {
     agree(global, &args.consent, "Replace the firmware of")?;
     let image = Bytes::from(read_value(&args.file, MAX_VALUE_SIZE.into())?);
+    if image.is_empty() {
+        let text = format!("{}: the file is empty", args.file.display());
+        return Err(Failure::Usage(text));
+    }
     let work = move |client: Client| {
         let image = image.clone();
         async move {

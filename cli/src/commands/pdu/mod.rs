@@ -19,8 +19,8 @@ use crate::output::{Format, Output};
 use crate::secrets::key;
 
 pub(super) fn pdu(global: &GlobalArgs, args: &PduArgs, output: &mut Output) -> Result<(), Failure> {
-    let bytes = unhexed(read(&args.file)?);
     let wrong = |problem: String| Failure::Usage(format!("{}: {problem}", args.file.display()));
+    let bytes = unhexed(read(&args.file)?).ok_or_else(|| wrong(PLAIN_HEX.to_owned()))?;
     let pdu = Pdu::read(&bytes.into()).map_err(|error| wrong(error.to_string()))?;
     let message = fields::message(&pdu.message).map_err(|error| wrong(error.to_string()))?;
     let verdict = pdu.judge(&key(global)?);
@@ -117,17 +117,24 @@ fn bounded(source: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A capture is often written down as hexadecimal digits; no PDU is made of nothing else.
-fn unhexed(bytes: Vec<u8>) -> Vec<u8> {
+const PLAIN_HEX: &str = "\
+it is text, and no PDU is; as text, a PDU is pairs of plain hexadecimal digits, as `xxd -p` prints \
+them: without 0x, offsets, or a column of characters; as bytes, a frame begins with F";
+
+/// A capture is often written down as hexadecimal digits; no PDU is made of nothing else. `None`:
+/// it is text of another kind.
+fn unhexed(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b':';
     let digits: Vec<u8> = bytes
         .iter()
         .copied()
         .filter(|byte| !is_blank(byte))
         .collect();
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     match hex::decode(&digits) {
-        Ok(decoded) if !decoded.is_empty() => decoded,
-        _ => bytes,
+        Ok(decoded) if !decoded.is_empty() => Some(decoded),
+        _ if bytes.len() > 1 && bytes.iter().all(is_text) => None,
+        _ => Some(bytes),
     }
 }
 
@@ -137,8 +144,22 @@ mod tests {
 
     #[test]
     fn digits_are_decoded_and_bytes_are_left_alone() {
-        assert_eq!(unhexed(b"46 00:0a\n".to_vec()), [0x46, 0, 10]);
-        assert_eq!(unhexed(b"F\0\0".to_vec()), b"F\0\0");
-        assert_eq!(unhexed(Vec::new()), b"");
+        let read = |bytes: &[u8]| unhexed(bytes.to_vec());
+        assert_eq!(read(b"46 00:0a\n"), Some(vec![0x46, 0, 10]));
+        for bytes in [&b"F\0\0"[..], b"F", b""] {
+            assert_eq!(read(bytes), Some(bytes.to_vec()));
+        }
+    }
+
+    #[test]
+    fn text_of_another_kind_is_not_taken_for_bytes() {
+        for text in [
+            "0x46 0x00 0x00",
+            "00000000: 4600 0000 0900 0000 00  F........\n",
+            "00000000  46 00 00 00 09 00 00 00  00   |F........|\n",
+            "460",
+        ] {
+            assert_eq!(unhexed(text.as_bytes().to_vec()), None, "{text}");
+        }
     }
 }
