@@ -1,11 +1,11 @@
 //! Settings: opaque bytes that the server keeps on the drive, readable without any key.
 //!
 //! Guarantee: a write is the new settings or the old ones, power cut or not, and once it returned
-//! a synced slot holds the new ones; a write that fails leaves the old ones in force. The other slot
-//! is written next; where the disk fails just there, the next opening does it. The slots alternate,
-//! so that the one in force is never the one that is being written. Behind the settings of a slot
-//! are zeros to its end, so that nothing is left of longer ones: once a write returned, and again
-//! once the drive was opened.
+//! a synced slot holds the new ones; a write that fails leaves the old ones in force. The other
+//! slot is written next; where the disk fails just there, the next opening does it. The slots
+//! alternate, so that the one in force is never the one that is being written. Behind the settings
+//! of a slot are zeros to its end, so that nothing is left of longer ones: once a write returned,
+//! and again once the drive was opened.
 //! Not here: what settings mean (the server).
 
 use std::io::{self, IoSlice};

@@ -1,8 +1,8 @@
 //! What a run is made of on the disk.
 //!
-//! In layer order: [`guide`] (for searches in memory), [`block`] (header and checksum of every block), [`filter`] (keys that are
-//! surely absent), [`leaf`] (entries), [`node`] (children), [`meta`] (the run itself, as the
-//! manifest stores it). `docs/FORMAT.md` has every table.
+//! In layer order: [`guide`] (for searches in memory), [`block`] (header and checksum of every
+//! block), [`filter`] (keys that are surely absent), [`leaf`] (entries), [`node`] (children),
+//! [`meta`] (the run itself, as the manifest stores it). `docs/FORMAT.md` has every table.
 
 use thiserror::Error;
 
