@@ -228,10 +228,12 @@ pub fn fuzz_acls(bytes: &[u8]) {
         return;
     };
     let told: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
-    let told = told.as_ref().and_then(|told| told.get("identities"));
+    // The reader also takes an object's members without their names, in order.
+    let told = told.as_ref();
+    let told = told.and_then(|told| told.get("identities").or_else(|| told.get(0)));
     let told = told.and_then(serde_json::Value::as_array);
     let numbers: Option<Vec<Option<i64>>> = told.map(|told| {
-        let number = |one: &serde_json::Value| one.get("identity")?.as_i64();
+        let number = |one: &serde_json::Value| one.get("identity").or_else(|| one.get(0))?.as_i64();
         told.iter().map(number).collect()
     });
     let read = listed.iter().map(|one| Some(one.identity)).collect();
@@ -373,6 +375,8 @@ mod tests {
             "scopes":[]}]}"#;
         assert_eq!(read_acls(list).map(|read| read.len()), Some(2));
         run(list, fuzz_acls);
+        fuzz_acls(br#" [[]] "#);
+        fuzz_acls(br#"[[[7,"HmacSHA1",null,[]]]]"#);
     }
 
     #[test]
