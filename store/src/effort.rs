@@ -7,4 +7,6 @@ pub enum Effort {
     Cached,
     /// Wait for the disk.
     Disk,
+    /// Wait for the disk, and look into no memory on the way to it: for checks of the medium.
+    Medium,
 }

@@ -42,7 +42,7 @@ mod bells;
 
 pub mod store;
 
-pub mod secrets;
+pub mod services;
 
 pub mod threads;
 
@@ -61,9 +61,10 @@ pub use open::format::{FormatError, FormatOptions, Probe, format, format_as, pro
 pub use open::recovery::OpenError;
 pub use open::settings::{SettingsError, read_settings, settings_before_erase, write_settings};
 pub use open::slots::{SlotsError, kdf_of};
-pub use run::Direction;
+pub use run::{Direction, Gap};
 pub use seal::{Kdf, PinKey, Protection};
-pub use store::{Health, KeyRange, Metadata, Object, Status, Store};
+pub use services::ranges::{KeyRange, Page};
+pub use store::{Health, Metadata, Object, Status, Store};
 pub use threads::Threads;
 pub use upkeep::rewrap::ProtectError;
 

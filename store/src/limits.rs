@@ -4,6 +4,9 @@
 //! that breaks another one does not build. Limits of the protocol (what a client may send) are
 //! not here: the engine refuses what its formats cannot hold, the server what it promised.
 
+/// Tries of a read before the disk's error counts.
+pub const READ_TRIES: u32 = 3;
+
 /// Unit of alignment on the disk and of everything that is synced apart, in bytes.
 pub const BLOCK: u64 = 4096;
 

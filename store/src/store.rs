@@ -5,7 +5,6 @@
 //! disk say so by [`Effort::Disk`].
 //! Not here: identities, limits of the protocol, messages (`kinetic-server`).
 
-use std::ops::Bound;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -24,10 +23,9 @@ use crate::engine::writer::{Step, Writer};
 use crate::entry::{Attributes, Entry, State};
 use crate::error::ReadError;
 use crate::index::merged::MergedCursor;
-use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, INLINE_TOMBSTONES, LARGE_VALUE};
+use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, LARGE_VALUE};
 use crate::log::group;
 use crate::open::recovery::{self, Given, OpenError, Recovered};
-use crate::run::Direction;
 use crate::seal::PinKey;
 use crate::upkeep::rewrap::Desk;
 use crate::upkeep::worker::{UnderWay, Upkeep};
@@ -68,17 +66,6 @@ pub struct Object {
     pub value: Bytes,
 }
 
-/// Keys between two bounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRange {
-    /// The smaller bound.
-    pub start: Bound<Bytes>,
-    /// The greater bound.
-    pub end: Bound<Bytes>,
-    /// Forward from the start, or backward from the end.
-    pub direction: Direction,
-}
-
 /// Whether the drive does all it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
@@ -117,6 +104,8 @@ pub struct Status {
     pub syncs: u64,
     /// Reads that met damaged bytes since the drive was opened.
     pub damage_seen: u64,
+    /// Tries of reads that the disk failed since the drive was opened.
+    pub read_failures: u64,
     /// Flushes of a memtable since the drive was opened.
     pub flushes: u64,
     /// Merges of runs since the drive was opened.
@@ -166,11 +155,24 @@ impl Store {
 
     /// The value of a key, with its metadata.
     pub fn get(&self, key: &[u8], effort: Effort) -> Result<Object, ReadError> {
+        self.object(key, (effort, effort))
+    }
+
+    /// The same, with the value read from the medium, whatever the host keeps in memory.
+    pub fn get_from_medium(&self, key: &[u8]) -> Result<Object, ReadError> {
+        self.object(key, (Effort::Disk, Effort::Medium))
+    }
+
+    fn object(
+        &self,
+        key: &[u8],
+        (index, value_effort): (Effort, Effort),
+    ) -> Result<Object, ReadError> {
         let shared = &self.inner.shared;
         // Held to the end: the zone of the value is not reused while the view is.
         let view = shared.view();
         let entry = view
-            .lookup(&shared.reader, key, effort)
+            .lookup(&shared.reader, key, index)
             .inspect_err(|e| self.count(*e))?;
         let Some(Entry {
             state: State::Live(attributes, value),
@@ -181,7 +183,7 @@ impl Store {
         };
         let bytes = shared
             .values
-            .read(&value, effort)
+            .read(&value, value_effort)
             .inspect_err(|error| self.count(*error))?;
         let metadata = Metadata {
             attributes,
@@ -193,7 +195,7 @@ impl Store {
         })
     }
 
-    fn count(&self, error: ReadError) {
+    pub(crate) fn count(&self, error: ReadError) {
         if let ReadError::Unreadable(_) = error {
             Counters::add(&self.inner.shared.counters.damage_seen, 1);
         }
@@ -213,103 +215,6 @@ impl Store {
             }),
             Some(_) | None => Err(ReadError::NotFound),
         }
-    }
-
-    /// The smallest key above `key`.
-    pub fn next(&self, key: &[u8], effort: Effort) -> Result<(Bytes, Metadata), ReadError> {
-        self.neighbour(key, Direction::Forward, effort)
-    }
-
-    /// The greatest key below `key`.
-    pub fn previous(&self, key: &[u8], effort: Effort) -> Result<(Bytes, Metadata), ReadError> {
-        self.neighbour(key, Direction::Backward, effort)
-    }
-
-    fn neighbour(
-        &self,
-        key: &[u8],
-        direction: Direction,
-        effort: Effort,
-    ) -> Result<(Bytes, Metadata), ReadError> {
-        let mut found = None;
-        self.walk(
-            Bound::Excluded(key),
-            (direction, effort),
-            |key, metadata| {
-                found = Some((key, metadata));
-                Walk::Stop
-            },
-        )?;
-        found.ok_or(ReadError::NotFound)
-    }
-
-    /// Up to `limit` keys of a range, in the order of its direction.
-    pub fn range(
-        &self,
-        range: &KeyRange,
-        limit: usize,
-        effort: Effort,
-    ) -> Result<Vec<Bytes>, ReadError> {
-        let (from, to) = match range.direction {
-            Direction::Forward => (&range.start, &range.end),
-            Direction::Backward => (&range.end, &range.start),
-        };
-        let mut keys = Vec::new();
-        if limit == 0 {
-            return Ok(keys);
-        }
-        let from = from.as_ref().map(|key| &key[..]);
-        self.walk(from, (range.direction, effort), |key, _| {
-            let inside = match (range.direction, to) {
-                (_, Bound::Unbounded) => true,
-                (Direction::Forward, Bound::Included(to)) => key <= *to,
-                (Direction::Forward, Bound::Excluded(to)) => key < *to,
-                (Direction::Backward, Bound::Included(to)) => key >= *to,
-                (Direction::Backward, Bound::Excluded(to)) => key > *to,
-            };
-            if inside {
-                keys.push(key);
-            }
-            if inside && keys.len() < limit {
-                Walk::On
-            } else {
-                Walk::Stop
-            }
-        })?;
-        Ok(keys)
-    }
-
-    /// Calls `visit` with the keys from a bound on, as long as it wants more.
-    fn walk(
-        &self,
-        from: Bound<&[u8]>,
-        how: (Direction, Effort),
-        mut visit: impl FnMut(Bytes, Metadata) -> Walk,
-    ) -> Result<(), ReadError> {
-        let shared = &self.inner.shared;
-        let view = shared.view();
-        let count = |error: &ReadError| self.count(*error);
-        let mut cursor =
-            MergedCursor::over_view(&view, &shared.reader, from, how).inspect_err(count)?;
-        let mut skipped = 0;
-        while let Some(merged) = cursor.next(&shared.reader, how.1).inspect_err(count)? {
-            let State::Live(attributes, value) = merged.entry.state else {
-                skipped += 1;
-                if how.1 == Effort::Cached && skipped >= INLINE_TOMBSTONES {
-                    return Err(ReadError::NotCached);
-                }
-                continue;
-            };
-            let metadata = Metadata {
-                attributes,
-                value_length: value.length,
-            };
-            match visit(Bytes::from(merged.key), metadata) {
-                Walk::On => {}
-                Walk::Stop => break,
-            }
-        }
-        Ok(())
     }
 
     /// Queues a commit; [`kick`](Self::kick) must follow. A commit that can never be stored is
@@ -443,6 +348,7 @@ impl Store {
             index_bytes: load(&counters.run_bytes) + load(&counters.manifest_bytes),
             syncs: load(&counters.syncs),
             damage_seen: load(&counters.damage_seen),
+            read_failures: load(&shared.read_failures),
             flushes: load(&counters.flushes),
             merges: load(&counters.merges),
             moves: load(&counters.moves),
@@ -512,11 +418,6 @@ pub struct LiveBytes {
     pub accounted: std::collections::BTreeMap<u32, u64>,
     /// What the runs refer to.
     pub scanned: std::collections::BTreeMap<u32, u64>,
-}
-
-enum Walk {
-    On,
-    Stop,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

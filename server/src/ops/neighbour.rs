@@ -66,7 +66,7 @@ pub fn run(
     }
     let turn = match effort {
         Effort::Cached => NEIGHBOURS_INLINE,
-        Effort::Disk => NEIGHBOURS_TURN,
+        Effort::Disk | Effort::Medium => NEIGHBOURS_TURN,
     };
     let (mut passed, mut tries) = (0, 0);
     while tries < NEIGHBOUR_TRIES {

@@ -28,6 +28,15 @@ pub trait Disk: Send + Sync + 'static {
     /// (an unreadable sector is `EIO`).
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
 
+    /// As [`Disk::read_at`], but from the medium itself where the host lets that be told apart from
+    /// what it keeps in memory: for whoever checks the medium.
+    ///
+    /// # Errors
+    /// As [`Disk::read_at`].
+    fn read_medium_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.read_at(offset, buffer)
+    }
+
     /// Fills `buffer` only if that needs no waiting: true when it is filled, false when it would
     /// have to wait, and then the content of `buffer` is unspecified.
     ///

@@ -1,4 +1,4 @@
-//! Large writes past the page cache.
+//! Large writes past the page cache, and reads that are to see the medium.
 //!
 //! What it is: a second descriptor of the same file or device, opened with `O_DIRECT`, and a few
 //! aligned buffers into which the parts of a write are gathered. Beside buffered writes an
@@ -51,6 +51,7 @@ impl DirectWriter {
     pub(super) fn open(path: &Path, buffered: &File) -> Option<Self> {
         let flags = OFlags::DIRECT.bits().cast_signed();
         let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .custom_flags(flags)
             .open(path)
@@ -81,6 +82,46 @@ impl DirectWriter {
         let outcome = self.write_through(&mut buffer, offset, rest);
         self.put_back(buffer);
         outcome
+    }
+
+    /// Fills `into` from the medium; `false` where that is for the buffered way.
+    pub(super) fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<bool> {
+        let before = usize::try_from(offset % DIRECT_ALIGN as u64).unwrap_or_default();
+        let whole = (before + into.len()).next_multiple_of(DIRECT_ALIGN);
+        if self.refused.load(Ordering::Relaxed) || whole > DIRECT_CHUNK {
+            return Ok(false);
+        }
+        let mut buffer = self.take_buffer();
+        let slack = buffer.as_ptr().align_offset(DIRECT_ALIGN);
+        let filled = match buffer.get_mut(slack..slack + whole) {
+            Some(aligned) => self.read_whole(offset - before as u64, aligned),
+            None => Ok(0),
+        };
+        let from = slack + before;
+        let read = filled.map(|filled| {
+            let part = buffer.get(from..from + into.len());
+            match part.filter(|part| filled >= before + part.len()) {
+                Some(part) => {
+                    into.copy_from_slice(part);
+                    true
+                }
+                None => false,
+            }
+        });
+        self.put_back(buffer);
+        read
+    }
+
+    /// How much could be read of this.
+    fn read_whole(&self, offset: u64, aligned: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.file.read_at(aligned, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Not a way that this file system reads, whatever it writes.
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::INVAL) => return Ok(0),
+                outcome => return outcome,
+            }
+        }
     }
 
     fn write_through(

@@ -174,6 +174,14 @@ impl Disk for FileDisk {
         self.file.read_exact_at(buffer, offset)
     }
 
+    fn read_medium_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        PastEnd::check(offset, buffer.len() as u64, self.capacity).map_err(PastEnd::on_read)?;
+        match &self.direct {
+            Some(direct) if direct.read(offset, buffer)? => Ok(()),
+            _ => self.file.read_exact_at(buffer, offset),
+        }
+    }
+
     fn try_read_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<bool> {
         PastEnd::check(offset, buffer.len() as u64, self.capacity).map_err(PastEnd::on_read)?;
         if self.no_wait_refused.load(Ordering::Relaxed) {

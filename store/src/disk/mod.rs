@@ -7,7 +7,8 @@
 //!
 //! Files, lowest first: `contract` (the trait), `error` (why a disk could not be opened),
 //! `direct` (large writes past the page cache), `file` (a regular file or block device), `memory`
-//! (RAM), `host` (is somebody else using this file or device?).
+//! (RAM), `patient` (failed reads are tried again), `host` (is somebody else using this file or
+//! device?).
 
 mod contract;
 
@@ -19,6 +20,8 @@ mod file;
 
 mod memory;
 
+mod patient;
+
 mod host;
 
 pub use contract::Disk;
@@ -26,6 +29,7 @@ pub use error::{DiskOpenError, PastEnd};
 pub use file::FileDisk;
 pub use host::{HostRefusal, refuse_if_mounted_or_open};
 pub use memory::MemoryDisk;
+pub use patient::PatientDisk;
 
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,8 @@ pub struct Shared {
     pub queue: Queue,
     /// Moves waiting for the writer.
     pub moves: Moves,
+    /// Tries of reads that the disk failed.
+    pub read_failures: Arc<AtomicU64>,
     /// Counters for status and logs.
     pub counters: Counters,
     /// Space, for status and for the writer.
@@ -119,6 +121,8 @@ impl std::fmt::Debug for Shared {
 pub struct Parts {
     /// The disk.
     pub disk: Arc<dyn Disk>,
+    /// Tries of reads that the disk failed.
+    pub read_failures: Arc<AtomicU64>,
     /// Identity of the drive.
     pub uuid: [u8; 16],
     /// Zones.
@@ -148,6 +152,7 @@ impl Shared {
         let queue = Queue::new(parts.options.queue_bytes);
         Self {
             disk: parts.disk,
+            read_failures: parts.read_failures,
             uuid: parts.uuid,
             geometry: parts.geometry,
             options: parts.options,

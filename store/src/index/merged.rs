@@ -2,7 +2,7 @@
 //!
 //! Guarantee: keys come strictly in order, each once, with the entry of the newest source that
 //! has it; tombstones are reported, so that the caller decides. An unreadable block stops the
-//! cursor with an error instead of being skipped.
+//! cursor with an error instead of being skipped, but not before the first key that it may hold.
 //! Not here: limits and what to do with tombstones (`store`, `upkeep::merge`).
 
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use crate::effort::Effort;
 use crate::entry::{Entry, Key};
 use crate::error::ReadError;
 use crate::limits::SCAN_CHUNK;
-use crate::run::{BlockReader, Direction, Run, RunCursor};
+use crate::run::{BlockError, BlockReader, Direction, Gap, Run, RunCursor};
 
 /// A key with its newest entry, and the older ones that it hides.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct MergedEntry {
 pub struct MergedCursor {
     sources: Vec<Source>,
     direction: Direction,
+    /// The key that was given out last; sources that stand on it have to go on.
+    last: Option<Box<[u8]>>,
     failed: Option<usize>,
 }
 
@@ -40,6 +42,14 @@ pub struct MergedCursor {
 enum Source {
     Table(TableCursor),
     Run(RunCursor),
+    /// A run that cannot be read from some key on.
+    Broken(Broken),
+}
+
+#[derive(Debug, Clone)]
+struct Broken {
+    gap: Gap,
+    error: ReadError,
 }
 
 impl MergedCursor {
@@ -58,13 +68,13 @@ impl MergedCursor {
             .map(|table| Source::Table(TableCursor::new(Arc::clone(table), direction, from)))
             .collect();
         for run in view.runs.iter() {
-            let mut cursor = RunCursor::new(Arc::clone(run), direction);
-            cursor.seek(reader, from, effort)?;
-            sources.push(Source::Run(cursor));
+            let cursor = RunCursor::new(Arc::clone(run), direction);
+            sources.push(placed(cursor, (reader, from), effort)?);
         }
         Ok(Self {
             sources,
             direction,
+            last: None,
             failed: None,
         })
     }
@@ -73,13 +83,14 @@ impl MergedCursor {
     pub fn over_runs(runs: &[Arc<Run>], reader: &BlockReader) -> Result<Self, ReadError> {
         let mut sources = Vec::new();
         for run in runs {
-            let mut cursor = RunCursor::new(Arc::clone(run), Direction::Forward);
-            cursor.seek(reader, Bound::Unbounded, Effort::Disk)?;
-            sources.push(Source::Run(cursor));
+            let cursor = RunCursor::new(Arc::clone(run), Direction::Forward);
+            let from = (reader, Bound::Unbounded);
+            sources.push(placed(cursor, from, Effort::Disk)?);
         }
         Ok(Self {
             sources,
             direction: Direction::Forward,
+            last: None,
             failed: None,
         })
     }
@@ -90,12 +101,23 @@ impl MergedCursor {
         self.failed
     }
 
-    /// The next key; `None` at the end.
+    /// The keys because of which the last call of `next` found something unreadable.
+    #[must_use]
+    pub fn gap(&self) -> Option<&Gap> {
+        match self.sources.get(self.failed?)? {
+            Source::Broken(broken) => Some(&broken.gap),
+            Source::Table(_) | Source::Run(_) => None,
+        }
+    }
+
+    /// The next key; `None` at the end. Where the block that may hold it is not in memory this can
+    /// be called again with more effort.
     pub fn next(
         &mut self,
         reader: &BlockReader,
         effort: Effort,
     ) -> Result<Option<MergedEntry>, ReadError> {
+        self.go_on(reader, effort)?;
         let keys = self
             .sources
             .iter()
@@ -104,6 +126,10 @@ impl MergedCursor {
             Direction::Forward => keys.min().map(Box::from),
             Direction::Backward => keys.max().map(Box::from),
         };
+        if let Some((place, error)) = self.obstacle(key.as_deref()) {
+            self.failed = Some(place);
+            return Err(error);
+        }
         let Some(key) = key else { return Ok(None) };
         let mut newest = None;
         let mut hidden = Vec::new();
@@ -116,15 +142,68 @@ impl MergedCursor {
                 Some(_) | None => {}
             }
         }
-        for (place, source) in self.sources.iter_mut().enumerate() {
-            if source.current().is_some_and(|(other, _)| *other == *key) {
-                let failed = &mut self.failed;
-                source
-                    .advance(reader, effort)
-                    .inspect_err(|_| *failed = Some(place))?;
+        self.last = Some(key.clone());
+        Ok(newest.map(|entry| MergedEntry { key, entry, hidden }))
+    }
+
+    /// Moves all sources behind the key that was given out last.
+    fn go_on(&mut self, reader: &BlockReader, effort: Effort) -> Result<(), ReadError> {
+        let Some(last) = &self.last else {
+            return Ok(());
+        };
+        for source in &mut self.sources {
+            if source.current().is_some_and(|(other, _)| *other == **last) {
+                source.advance(reader, effort)?;
             }
         }
-        Ok(newest.map(|entry| MergedEntry { key, entry, hidden }))
+        self.last = None;
+        Ok(())
+    }
+
+    /// The first source that is unreadable where `key` may not be given out before it.
+    fn obstacle(&self, key: Option<&[u8]>) -> Option<(usize, ReadError)> {
+        let forward = self.direction == Direction::Forward;
+        let broken = self.sources.iter().enumerate();
+        let broken = broken.filter_map(|(place, source)| match source {
+            Source::Broken(broken) => Some((place, broken)),
+            Source::Table(_) | Source::Run(_) => None,
+        });
+        let (place, first) = if forward {
+            broken.min_by(|(_, one), (_, other)| one.gap.start.cmp(&other.gap.start))?
+        } else {
+            // No end is behind every end.
+            let end = |broken: &Broken| (broken.gap.end.is_none(), broken.gap.end.clone());
+            broken.max_by_key(|(_, broken)| end(broken))?
+        };
+        let clear = key.is_some_and(|key| match &first.gap.end {
+            _ if forward => key < &first.gap.start[..],
+            Some(end) => key >= &end[..],
+            None => false,
+        });
+        (!clear).then_some((place, first.error))
+    }
+}
+
+/// A source of a run, placed at a bound.
+fn placed(
+    mut cursor: RunCursor,
+    (reader, from): (&BlockReader, Bound<&[u8]>),
+    effort: Effort,
+) -> Result<Source, ReadError> {
+    match cursor.seek(reader, from, effort) {
+        Ok(()) => Ok(Source::Run(cursor)),
+        Err(error) => Ok(Source::Broken(broken(&cursor, error)?)),
+    }
+}
+
+/// What a run is from where it cannot be read; what is only not in memory is still an error.
+fn broken(cursor: &RunCursor, error: BlockError) -> Result<Broken, ReadError> {
+    match error {
+        BlockError::NotCached => Err(ReadError::NotCached),
+        BlockError::Unreadable(_) => Ok(Broken {
+            gap: cursor.gap().clone(),
+            error: error.into(),
+        }),
     }
 }
 
@@ -133,13 +212,19 @@ impl Source {
         match self {
             Self::Table(cursor) => cursor.current(),
             Self::Run(cursor) => cursor.current(),
+            Self::Broken(_) => None,
         }
     }
 
     fn advance(&mut self, reader: &BlockReader, effort: Effort) -> Result<(), ReadError> {
         match self {
             Self::Table(cursor) => cursor.advance(),
-            Self::Run(cursor) => cursor.advance(reader, effort)?,
+            Self::Broken(_) => {}
+            Self::Run(cursor) => {
+                if let Err(error) = cursor.advance(reader, effort) {
+                    *self = Self::Broken(broken(cursor, error)?);
+                }
+            }
         }
         Ok(())
     }

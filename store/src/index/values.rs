@@ -68,6 +68,10 @@ impl ValueReader {
         let read = match effort {
             Effort::Cached => self.disk.try_read_at(position, &mut bytes),
             Effort::Disk => self.disk.read_at(position, &mut bytes).map(|()| true),
+            Effort::Medium => {
+                let read = self.disk.read_medium_at(position, &mut bytes);
+                read.map(|()| true)
+            }
         };
         match read {
             Ok(true) => {}

@@ -19,7 +19,7 @@ use super::erase;
 use super::format::FormatError;
 use super::settings::{Area, SettingsError};
 use super::slots::{self, SlotsError};
-use crate::disk::Disk;
+use crate::disk::{Disk, PatientDisk};
 use crate::engine::config::Options;
 use crate::engine::progress::Progress;
 use crate::engine::salt::SaltSource;
@@ -121,6 +121,7 @@ pub struct Recovered {
 
 /// Opens the drive on a disk.
 pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenError> {
+    let (disk, read_failures) = PatientDisk::over(disk);
     let mut salts = SaltSource::new(given.entropy);
     let superblock = unerased(&*disk, &salts)?;
     let key = unlocked(&superblock, given.pin)?;
@@ -145,8 +146,7 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
     Area::of(&*disk, &superblock).settle(&|| sole.sync())?;
     rewrite_unsure(&manifest.last, &found.chain, &sole)?;
     settle(&mut state, &found, superblock.manifest.zone)?;
-    let runs = state.runs.iter();
-    let runs = runs.map(|meta| Arc::new(Run::new(meta.clone()))).collect();
+    let runs = runs_of(&state);
     let start = Start {
         keys: &keys,
         state,
@@ -169,6 +169,7 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
         cipher: keys.of_boot(&salts.boot_salt()),
         keys,
         disk,
+        read_failures,
         geometry,
         options,
         view: View {
@@ -182,13 +183,18 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
             ..Progress::default()
         },
     });
-    let rewrap = Rewrap::new(key);
-    let upkeep = Upkeep::new((ledger, space), salts, rewrap, &shared);
+    let upkeep = Upkeep::new((ledger, space), salts, Rewrap::new(key), &shared);
     Ok(Recovered {
         writer: Writer::new(found.last_group, found.last_seqno, found.replayed),
         shared,
         upkeep,
     })
+}
+
+/// The live runs, ready to be searched.
+fn runs_of(state: &ManifestState) -> Arc<[Arc<Run>]> {
+    let runs = state.runs.iter();
+    runs.map(|meta| Arc::new(Run::new(meta.clone()))).collect()
 }
 
 /// The superblock of a drive; of an empty one where an erase was cut short.

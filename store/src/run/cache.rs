@@ -227,11 +227,12 @@ impl BlockReader {
     pub fn read(&self, expected: &Expected, effort: Effort) -> Result<Arc<Block>, BlockError> {
         let location = expected.handle.location;
         let place = (location.zone.0, location.offset, expected.stamp.epoch);
-        if let Some(block) = self.cache.get(&place) {
+        let look = effort != Effort::Medium;
+        if let Some(block) = look.then(|| self.cache.get(&place)).flatten() {
             return Ok(block);
         }
         let block = self.read_cold(expected, effort)?;
-        if self.admission == Admission::Pass {
+        if self.admission == Admission::Pass || !look {
             return Ok(Arc::new(block));
         }
         let guide = guide_of(&block, expected.kind);
@@ -261,6 +262,10 @@ impl BlockReader {
         let result = match effort {
             Effort::Cached => self.disk.try_read_at(position, &mut bytes),
             Effort::Disk => self.disk.read_at(position, &mut bytes).map(|()| true),
+            Effort::Medium => {
+                let read = self.disk.read_medium_at(position, &mut bytes);
+                read.map(|()| true)
+            }
         };
         match result {
             Ok(true) => UncheckedBlock { bytes }

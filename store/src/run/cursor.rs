@@ -2,7 +2,7 @@
 //!
 //! Guarantee: one group of a leaf is decoded at a time; a call reads at most two paths from root
 //! to leaf. A call that fails changes nothing: it can be repeated with more effort, and an
-//! unreadable leaf is never stepped over.
+//! unreadable leaf is never stepped over; it says which keys the unreadable block may hold.
 //! Not here: merging several runs (`upkeep`).
 
 use std::mem;
@@ -35,6 +35,16 @@ pub struct RunCursor {
     position: Option<Position>,
     group: Group,
     spare: Group,
+    gap: Gap,
+}
+
+/// Keys that lie below an unreadable block, if any do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gap {
+    /// The smallest one.
+    pub start: Vec<u8>,
+    /// The smallest one behind it; `None` where it reaches to the end.
+    pub end: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +72,8 @@ enum Aim<'a> {
     First,
     Last,
     Key(&'a [u8]),
+    /// Smaller keys than this: what begins with it is not needed.
+    Below(&'a [u8]),
 }
 
 #[derive(Clone, Copy)]
@@ -80,7 +92,14 @@ impl RunCursor {
             position: None,
             group: Group::default(),
             spare: Group::default(),
+            gap: Gap::default(),
         }
+    }
+
+    /// The keys that the last call that failed could not read.
+    #[must_use]
+    pub fn gap(&self) -> &Gap {
+        &self.gap
     }
 
     /// The run it goes over.
@@ -101,9 +120,11 @@ impl RunCursor {
         effort: Effort,
     ) -> Result<(), BlockError> {
         let source = Source { reader, effort };
+        self.gap = Gap::default();
         let aim = match (bound, self.direction) {
             (Bound::Unbounded, Direction::Forward) => Aim::First,
             (Bound::Unbounded, Direction::Backward) => Aim::Last,
+            (Bound::Excluded(key), Direction::Backward) => Aim::Below(key),
             (Bound::Included(key) | Bound::Excluded(key), _) => Aim::Key(key),
         };
         let found = self.descend(source, Vec::new(), aim)?;
@@ -184,6 +205,7 @@ impl RunCursor {
         source: Source<'_>,
         from: &Position,
     ) -> Result<Option<Position>, BlockError> {
+        self.gap = Gap::default();
         let malformed = BlockError::malformed(from.handle);
         let leaf = Leaf::new(from.leaf.payload(), from.leaf.count()).map_err(&malformed)?;
         if let Some(group) = self.neighbour(from.group, leaf.groups()) {
@@ -227,13 +249,19 @@ impl RunCursor {
             None => self.run.meta().root,
         };
         while path.len() < usize::from(self.run.meta().height) {
-            let node = self.block(source, handle, Kind::Node)?;
+            let node = self.block(source, handle, Kind::Node);
+            let node = node.inspect_err(|_| self.gap = gap_of(&path))?;
             let malformed = BlockError::malformed(handle);
             let view = Node::new(node.payload(), node.count()).map_err(&malformed)?;
             let index = match aim {
                 Aim::First => 0,
                 Aim::Last => view.count() - 1,
                 Aim::Key(key) => view.index_for(key).map_err(&malformed)?,
+                Aim::Below(key) => {
+                    let index = view.index_for(key).map_err(&malformed)?;
+                    let begins = view.child(index).map_err(&malformed)?.fence == key;
+                    index - usize::from(begins && index > 0)
+                }
             };
             let step = Step {
                 node,
@@ -243,13 +271,14 @@ impl RunCursor {
             handle = step.child()?;
             path.push(step);
         }
-        let leaf = self.block(source, handle, Kind::Leaf)?;
+        let leaf = self.block(source, handle, Kind::Leaf);
+        let leaf = leaf.inspect_err(|_| self.gap = gap_of(&path))?;
         let malformed = BlockError::malformed(handle);
         let view = Leaf::new(leaf.payload(), leaf.count()).map_err(&malformed)?;
         let group = match aim {
             Aim::First => 0,
             Aim::Last => view.groups() - 1,
-            Aim::Key(key) => view.group_for(key).map_err(&malformed)?,
+            Aim::Key(key) | Aim::Below(key) => view.group_for(key).map_err(&malformed)?,
         };
         view.decode(group, &mut self.spare).map_err(&malformed)?;
         Ok(Position {
@@ -284,6 +313,23 @@ impl RunCursor {
             Direction::Backward => self.spare.entries().len().saturating_sub(1),
         }
     }
+}
+
+/// The keys below the end of a path.
+fn gap_of(path: &[Step]) -> Gap {
+    let mut gap = Gap::default();
+    for step in path {
+        let Ok(node) = Node::new(step.node.payload(), step.node.count()) else {
+            break;
+        };
+        if let Ok(child) = node.child(step.index) {
+            gap.start = child.fence.to_vec();
+        }
+        if let Ok(next) = node.child(step.index + 1) {
+            gap.end = Some(next.fence.to_vec());
+        }
+    }
+    gap
 }
 
 impl Step {

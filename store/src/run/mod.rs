@@ -26,7 +26,7 @@ pub mod verify;
 
 pub use builder::{BuildError, RunBuilder};
 pub use cache::{Admission, BlockCache, BlockError, BlockReader};
-pub use cursor::{Direction, RunCursor};
+pub use cursor::{Direction, Gap, RunCursor};
 pub use format::block::{BlockFault, BlockHandle, RunId};
 pub use format::meta::{Extent, RunMeta};
 pub use output::{PendingWrite, ZoneRoom};

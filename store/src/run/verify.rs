@@ -131,7 +131,7 @@ impl RunCheck {
             self.filter = None;
         }
         let expected = self.run.expect(next.handle, next.kind)?;
-        let block = reader.read_cold(&expected, Effort::Disk)?;
+        let block = reader.read_cold(&expected, Effort::Medium)?;
         let malformed = BlockError::malformed(next.handle);
         match next.kind {
             Kind::Filter => {

@@ -126,7 +126,7 @@ fn flip(disk: &MemoryDisk, needle: &[u8]) {
     );
 }
 
-fn flip_at(disk: &MemoryDisk, place: u64) {
+pub(super) fn flip_at(disk: &MemoryDisk, place: u64) {
     let mut byte = [0];
     disk.read_at(place, &mut byte).unwrap();
     byte[0] ^= 1;

@@ -3,6 +3,7 @@
 mod damage;
 mod host;
 mod reclaim;
+mod rot;
 mod sealing;
 mod secrets;
 mod stopping;
@@ -14,11 +15,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use crate::disk::{Disk, MemoryDisk};
-use crate::store::KeyRange;
 use crate::{
     Attributes, Commit, CommitError, CommitFailure, Completion, Direction, Durability, Effort,
-    Expected, FormatOptions, Health, Mutation, OpenError, Options, ReadError, Seal, Step, Store,
-    format, format_as,
+    Expected, FormatOptions, Health, KeyRange, Mutation, OpenError, Options, ReadError, Seal, Step,
+    Store, format, format_as,
 };
 
 const ZONE: u32 = 64 << 10;

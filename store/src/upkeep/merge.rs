@@ -89,16 +89,24 @@ pub fn plan(runs: &[RunMeta], is_damaged: impl Fn(RunId) -> bool) -> Option<Plan
     None
 }
 
-/// All runs, where merging them gives space back: a full drive looks for dead values.
+/// All runs, where merging them gives space back: a full drive looks for dead values. Where some
+/// are damaged, the newest ones between two of those that can be merged.
 #[must_use]
 pub fn plan_all(runs: &[RunMeta], is_damaged: impl Fn(RunId) -> bool) -> Option<Plan> {
-    let gains = runs.len() > 1 || runs.iter().any(|run| run.tombstones > 0);
-    let sound = !runs.iter().any(|run| is_damaged(run.id));
-    let level = runs.iter().map(|run| run.level).max()?;
-    (gains && sound).then_some(Plan {
-        places: 0..runs.len(),
-        level,
-    })
+    let mut start = 0;
+    while start < runs.len() {
+        let behind = runs.get(start..).unwrap_or_default();
+        let sound = behind.iter().take_while(|run| !is_damaged(run.id));
+        let level = sound.clone().map(|run| run.level).max();
+        let places = start..start + sound.clone().count();
+        // Tombstones go only where nothing older is left.
+        let droppable = places.end == runs.len() && sound.clone().any(|run| run.tombstones > 0);
+        if let Some(level) = level.filter(|_| places.len() > 1 || droppable) {
+            return Some(Plan { places, level });
+        }
+        start = places.end + 1;
+    }
+    None
 }
 
 /// Whether so many entries are tombstones that merging everything pays: what they delete takes

@@ -122,13 +122,21 @@ impl Group {
                     Err(CommitFailure::VersionMismatch.into())
                 }
             }
+            // Whether there is something to delete cannot be told: a tombstone is right either way,
+            // and makes the key readable again.
+            Mutation::Delete {
+                key,
+                expected: Expected::Any,
+            } => match self.stored(key, check) {
+                Err(Verdict::Refused(CommitFailure::Unreadable(_))) => Ok(true),
+                stored => Ok(stored?.is_some()),
+            },
             Mutation::Delete { key, expected } => match (self.stored(key, check)?, expected) {
-                (None, Expected::Any) => Ok(false),
-                (None, Expected::Version(_)) => Err(CommitFailure::NotFound.into()),
+                (None, _) => Err(CommitFailure::NotFound.into()),
                 (Some(stored), Expected::Version(version)) if stored.version() != &version[..] => {
                     Err(CommitFailure::VersionMismatch.into())
                 }
-                (Some(_), Expected::Any | Expected::Version(_)) => Ok(true),
+                (Some(_), _) => Ok(true),
             },
         }
     }

@@ -3,14 +3,12 @@
 //! Guarantee: a flush comes before a merge; a merge takes no zone that a flush may need.
 
 use std::collections::BTreeSet;
-use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::state::{After, Upkeep};
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::Step;
-use crate::index::merged::MergedCursor;
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::RUN_BLOCK_MAX;
 use crate::manifest::edit::Edit;
@@ -54,7 +52,9 @@ impl Upkeep {
         let runs = &self.ledger.state.runs;
         let is_damaged = |run| self.damaged.contains(&run);
         let full = shared.space.full.load(Ordering::Relaxed);
-        let wanted = full || merge::is_dense(runs) || self.reclaim.wants_merge();
+        // What a damaged run hides cannot be dropped: merging again and again would not change it.
+        let dense = self.is_sound() && merge::is_dense(runs);
+        let wanted = full || dense || self.reclaim.wants_merge();
         let due = merge::plan(runs, is_damaged);
         let due = due.or_else(|| wanted.then(|| merge::plan_all(runs, is_damaged)).flatten());
         let Some(plan) = due.filter(|plan| self.fits(plan, shared)) else {
@@ -69,22 +69,17 @@ impl Upkeep {
         let view = shared.view();
         let inputs: Vec<Arc<Run>> = view.runs.get(plan.places).unwrap_or_default().to_vec();
         let output = Output::new(self.next_run(), plan.level, &shared.cipher);
-        match Merge::new(inputs.clone(), output, tombstones, shared) {
-            Ok(merge) => {
-                self.merge = Some(merge);
-                if whole {
-                    self.reclaim.merge_begun();
-                }
-            }
-            Err(error) => {
-                let bad = inputs.iter().filter(|run| {
-                    MergedCursor::over_runs(slice::from_ref(*run), &shared.reader).is_err()
-                });
-                self.damaged.extend(bad.map(|run| run.meta().id));
-                return Err(error.into());
-            }
+        self.merge = Some(Merge::new(inputs, output, tombstones, shared)?);
+        if whole {
+            self.reclaim.merge_begun();
         }
         Ok(())
+    }
+
+    /// Whether no live run is known to be damaged.
+    pub(super) fn is_sound(&self) -> bool {
+        let mut runs = self.ledger.state.runs.iter();
+        self.damaged.is_empty() || !runs.any(|run| self.damaged.contains(&run.id))
     }
 
     /// Whether the output of a merge has room without touching the reserve of flushes.

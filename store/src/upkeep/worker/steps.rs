@@ -152,6 +152,9 @@ impl Upkeep {
         let busy = log != std::mem::replace(&mut self.log_seen, log);
         let room = (self.reserve, self.space.free());
         let outlook = Outlook::new(&self.ledger.state, room, shared, now);
+        if !self.reclaim.is_busy() && !self.is_sound() {
+            return Ok(Step::Idle);
+        }
         let plenty = usize::midpoint(outlook.reserve.put, outlook.reserve.low);
         if busy && outlook.free > plenty {
             return Ok(Step::Blocked(Need::Time));

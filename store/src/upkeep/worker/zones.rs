@@ -98,8 +98,8 @@ impl Upkeep {
         let outlook = Outlook::new(&self.ledger.state, (self.reserve, free), shared, 0);
         // Once it is full, only what reclaim finds counts: deletes must not wait for each flush.
         let was_full = shared.space.full.load(Ordering::Relaxed);
-        let hope = short
-            && (!was_full && self.frees_soon(shared) || self.reclaim.has_hope(shared, &outlook));
+        let hope =
+            short && (!was_full && self.frees_soon(shared) || self.may_reclaim(shared, &outlook));
         let space = &shared.space;
         space.full.store(short && !hope, Ordering::Relaxed);
         self.let_go |= space.pressed.swap(hope, Ordering::Relaxed) && !hope;
@@ -125,6 +125,12 @@ impl Upkeep {
             progress.exhausted = false;
         }
         (count > 0).then_some(count)
+    }
+
+    /// Whether reclaim can make room. While a run is damaged it would take room instead: what that
+    /// run refers to, and what it hides, stays where it is, whatever is moved.
+    fn may_reclaim(&self, shared: &Shared, outlook: &Outlook<'_>) -> bool {
+        self.reclaim.is_busy() || self.is_sound() && self.reclaim.has_hope(shared, outlook)
     }
 
     /// Whether zones may become free by what is under way already.

@@ -1,0 +1,95 @@
+//! A disk whose failed reads are tried again.
+//!
+//! Guarantees: a read fails only after [`READ_TRIES`] tries, and each failure is counted. A read
+//! that must not wait is not repeated on the spot: it says that it would have to wait, and whoever
+//! may wait tries again. Nothing but reads is repeated: after a failed sync a later success proves
+//! nothing, and a failed write is the business of whoever wrote.
+//! Not here: what an unreadable place costs (the readers).
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::contract::Disk;
+use crate::limits::READ_TRIES;
+
+/// The disk of an open store.
+pub struct PatientDisk {
+    disk: Arc<dyn Disk>,
+    failures: Arc<AtomicU64>,
+}
+
+impl PatientDisk {
+    /// The same disk, with patience, and what counts the tries of reads that failed.
+    #[must_use]
+    pub fn over(disk: Arc<dyn Disk>) -> (Arc<dyn Disk>, Arc<AtomicU64>) {
+        let failures = Arc::<AtomicU64>::default();
+        let patient = Self {
+            disk,
+            failures: Arc::clone(&failures),
+        };
+        (Arc::new(patient), failures)
+    }
+
+    fn read(&self, mut read: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+        let mut tries = 1;
+        loop {
+            match read() {
+                Err(error) if is_of_the_medium(&error) => {
+                    self.failures.fetch_add(1, Ordering::Relaxed);
+                    if tries == READ_TRIES {
+                        return Err(error);
+                    }
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// Whether another try may help: what was asked for is on the disk.
+fn is_of_the_medium(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, UnexpectedEof};
+    !matches!(error.kind(), UnexpectedEof | InvalidInput)
+}
+
+impl Disk for PatientDisk {
+    fn capacity(&self) -> u64 {
+        self.disk.capacity()
+    }
+
+    fn sector_size(&self) -> u32 {
+        self.disk.sector_size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.read(|| self.disk.read_at(offset, buffer))
+    }
+
+    fn read_medium_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.read(|| self.disk.read_medium_at(offset, buffer))
+    }
+
+    fn try_read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
+        match self.disk.try_read_at(offset, buffer) {
+            Err(error) if is_of_the_medium(&error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                Ok(false)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn write_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<()> {
+        self.disk.write_at(offset, parts)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.sync()
+    }
+
+    fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.disk.discard(offset, length)
+    }
+}
