@@ -25,6 +25,7 @@ Exit codes:
   7  a local file cannot be read or written
   8  import or export: something was left out
   9  the drive's certificate is not trusted
+  10 scan: something on the drive is damaged
 Of several drives that fail each in another way, the code is 1.
 ";
 
@@ -41,6 +42,7 @@ pub(crate) enum Kind {
     LocalFile = 7,
     Incomplete = 8,
     Trust = 9,
+    Damage = 10,
 }
 
 /// Why a command failed.
@@ -76,6 +78,8 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{0}")]
     Incomplete(String),
+    #[error("{0}")]
+    Damaged(String),
     /// Something that is done by a PIN.
     #[error("{action}: {source}")]
     Pin { action: String, source: Error },
@@ -177,6 +181,7 @@ impl Failure {
             Self::File { .. } | Self::Stream { .. } | Self::Disk(_) => Kind::LocalFile,
             Self::Usage(_) => Kind::Usage,
             Self::Incomplete(_) => Kind::Incomplete,
+            Self::Damaged(_) => Kind::Damage,
         }
     }
 
@@ -222,6 +227,10 @@ impl Failure {
                  the next wait longer",
             ),
             Self::Pin { source, .. } => advice_of(source),
+            Self::Damaged(_) => Some(
+                "a key that is stored anew is sound again; `kinetic log device org.kinetic.scrub` \
+                 tells what the drive has found by itself",
+            ),
             Self::NoSuchIdentity(_) => Some("`kinetic acl get` shows the list"),
             Self::Unpublished => {
                 Some("the protocol can set the list and not read it; keep the file that was set")

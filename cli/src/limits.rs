@@ -42,6 +42,9 @@ pub(crate) const MAX_ACL_FILE_BYTES: u64 = 4 << 20;
 /// Most bytes of a capture that are read: more than any PDU, written as hexadecimal digits.
 pub(crate) const MAX_PDU_BYTES: u64 = 64 << 20;
 
+/// Seconds after which a drive that scans its medium is to answer what it has.
+pub(crate) const SCAN_QUANTUM_SECONDS: u64 = 5;
+
 /// Bytes of a key that is made to be known to nobody.
 pub(crate) const RANDOM_KEY_BYTES: usize = 32;
 

@@ -20,8 +20,8 @@ use crate::core::{Reply, Request};
 use crate::error::{ConnectError, Disconnected, Error, HelloError};
 use crate::net::{Channel, Connection};
 use crate::ops::{
-    Acl, Batch, Delete, Get, GetAcls, GetLog, GetMetadata, GetVersion, LogType, Neighbour, PinKind,
-    PinOperation, Plain, Put, Range, SetAcls, SetPin, Setup,
+    Acl, Batch, Delete, Get, GetAcls, GetLog, GetMetadata, GetVersion, LogType, MediaOptimize,
+    MediaScan, Neighbour, PinKind, PinOperation, Plain, Put, Range, SetAcls, SetPin, Setup,
 };
 use crate::trust::Fingerprint;
 
@@ -142,6 +142,16 @@ impl Client {
     /// All keys.
     pub fn all_keys(&self) -> Range {
         self.range::<&[u8]>(..)
+    }
+
+    /// Has the drive read the values of a range, and name the keys whose values are not sound.
+    pub fn media_scan<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> MediaScan {
+        self.range(range).media_scan()
+    }
+
+    /// Has the drive put its index in order and give back what space it can.
+    pub fn media_optimize(&self) -> MediaOptimize {
+        MediaOptimize::new(self.connection.clone())
     }
 
     /// Asks for an answer and nothing else.

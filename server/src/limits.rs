@@ -175,6 +175,19 @@ pub const RANGE_PAGES_INLINE: usize = 4;
 /// Pages that a range reads on such a thread before other reads have their turn.
 pub const RANGE_PAGES_TURN: usize = 64;
 
+/// Entries that a scan of values asks the store for at once.
+pub const SCAN_PAGE: usize = 200;
+
+/// Bytes that such a scan reads before other reads have their turn, the last value not counted.
+pub const SCAN_TURN_BYTES: usize = 1 << 20;
+
+/// Bytes that an entry counts there beside its value.
+pub const SCAN_ENTRY_BYTES: usize = 1 << 10;
+
+/// Milliseconds that a request for work in the background is given where it says nothing: less
+/// than the patience of clients.
+pub const BACKGROUND_MS: u64 = 20_000;
+
 /// Times that GETNEXT and GETPREVIOUS look again when the key they found has just gone.
 pub const NEIGHBOUR_TRIES: usize = 64;
 

@@ -13,6 +13,7 @@ mod failures;
 mod images;
 mod listing;
 mod reports;
+mod scanning;
 mod transfer;
 mod values;
 

@@ -18,6 +18,7 @@ mod pinop;
 mod pipelining;
 mod ranges;
 mod reading;
+mod scanning;
 mod security;
 mod setup;
 mod writing;

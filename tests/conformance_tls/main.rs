@@ -22,6 +22,8 @@ mod pipelining;
 mod ranges;
 #[path = "../conformance/reading.rs"]
 mod reading;
+#[path = "../conformance/scanning.rs"]
+mod scanning;
 #[path = "../conformance/security.rs"]
 mod security;
 #[path = "../conformance/setup.rs"]

@@ -146,6 +146,21 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// Only keys that begin so
+    #[arg(value_parser = byte_text(), default_value = "text:", hide_default_value = true)]
+    pub(crate) prefix: ByteText,
+
+    /// Only keys from this one on
+    #[arg(long, value_name = "KEY", value_parser = byte_text())]
+    pub(crate) start: Option<ByteText>,
+
+    /// Only keys before this one
+    #[arg(long, value_name = "KEY", value_parser = byte_text())]
+    pub(crate) end: Option<ByteText>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// Which log
     #[arg(value_enum, value_name = "TYPE")]

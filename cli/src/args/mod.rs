@@ -35,7 +35,9 @@ pub(crate) use admin::{
 pub(crate) use bench::{BenchArgs, Mix, Operation};
 pub(crate) use disk::{DebugCommand, DriveCommand, FormatArgs, PduArgs};
 pub(crate) use entries::algorithm;
-pub(crate) use entries::{BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs};
+pub(crate) use entries::{
+    BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs, ScanArgs,
+};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
 pub(crate) use trust::TrustArgs;
 
@@ -163,6 +165,8 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Wait until all that was stored is on the disk
     Flush,
+    /// Have the drive read values again and name the keys whose values are damaged
+    Scan(ScanArgs),
     /// Do the puts and deletes of a file together or not at all
     Batch(BatchArgs),
     /// Show the drive's limits

@@ -13,6 +13,7 @@ mod write;
 
 mod admin;
 mod batch;
+mod media;
 mod pdu;
 
 use std::future::Future;
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Log(args) => brief(status::log(&global, args, out))?,
         Command::Flush => brief(write::flush(&global, out))?,
         Command::Batch(args) => brief(batch::batch(&global, args, out))?,
+        Command::Scan(args) => brief(media::scan(&global, args, out))?,
         Command::Limits => brief(status::show_limits(&global, out))?,
         Command::Lock(args) => brief(admin::lock(&global, args, out))?,
         Command::Unlock(args) => brief(admin::unlock(&global, args, out))?,

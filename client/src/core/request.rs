@@ -4,6 +4,7 @@
 //! here: signatures and sequences (`session`).
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kinetic_proto::MessageType;
@@ -32,6 +33,8 @@ pub enum Special {
     WithPin(Pin),
     /// Sent right behind these, which a drive does not answer: all of them are sent or none.
     Behind(Vec<Request>),
+    /// To be answered in this time, finished or not.
+    Within(Duration),
 }
 
 /// A drive's answer with status SUCCESS.
@@ -43,6 +46,8 @@ pub struct Reply {
     pub body: Box<Body>,
     /// The value that came behind it, a slice of the read buffer.
     pub value: Bytes,
+    /// What a drive that scanned its medium could not read of its index.
+    pub unreadable: Option<String>,
 }
 
 impl Request {

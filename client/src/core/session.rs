@@ -177,6 +177,10 @@ impl<T> Session<T> {
                 }
                 (Kind::Batch { first }, None)
             }
+            Some(within @ Special::Within(_)) => {
+                request.special = Some(Box::new(within));
+                (Kind::Ordinary, None)
+            }
             None => match version(&request) {
                 Some(version) => (Kind::ClusterVersion(version), None),
                 None => (Kind::Ordinary, None),
@@ -215,6 +219,10 @@ impl<T> Session<T> {
             });
         }
         let sequence = self.next_sequence;
+        let time_quanta = match request.special.as_deref() {
+            Some(Special::Within(time)) => u64::try_from(time.as_millis()).ok(),
+            _ => None,
+        };
         let command = Command {
             header: Some(Header {
                 cluster_version: Some(self.signer.cluster_version),
@@ -222,6 +230,7 @@ impl<T> Session<T> {
                 sequence: Some(sequence),
                 message_type: Some(request.message_type.into()),
                 batch_id: request.batch,
+                time_quanta,
                 ..Header::default()
             }),
             body: request.body,
@@ -351,7 +360,9 @@ fn read_answer(sent: Sent, command: Command, value: FrameValue) -> Result<Reply,
     let header = command.header.unwrap_or_default();
     let status = command.status.ok_or(unusable(AnswerProblem::NoStatus))?;
     let status = StatusCode::of(&status);
-    if status != StatusCode::SUCCESS {
+    // A scan answers with what it found all the same.
+    let scanned = request == MessageType::MEDIASCAN && status == StatusCode::PERM_DATA_ERROR;
+    if status != StatusCode::SUCCESS && !scanned {
         return Err(Error::Refused {
             status,
             message,
@@ -371,6 +382,7 @@ fn read_answer(sent: Sent, command: Command, value: FrameValue) -> Result<Reply,
             request,
             body: command.body.unwrap_or_default(),
             value,
+            unreadable: scanned.then_some(message),
         }),
         FrameValue::Oversize { length } => {
             Err(unusable(AnswerProblem::ValueTooLong(length as usize)))

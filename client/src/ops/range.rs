@@ -18,6 +18,7 @@ use kinetic_proto::limits::{MAX_KEY_RANGE_COUNT, MAX_KEY_SIZE};
 use kinetic_proto::schema::command::{self, Body};
 
 use super::answer::Answer;
+use super::media::MediaScan;
 use crate::core::Request;
 use crate::error::{AnswerProblem, Error};
 use crate::net::Connection;
@@ -112,6 +113,11 @@ impl Range {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
+    }
+
+    /// A scan of the values of these keys; order, limit and page are of no account to it.
+    pub fn media_scan(self) -> MediaScan {
+        MediaScan::new(self.connection, (self.start, self.end))
     }
 
     /// The keys, as a stream.

@@ -29,6 +29,13 @@ pub enum AnswerBody {
     Entry(Bytes, Attributes),
     /// Keys of a range.
     Keys(Vec<Bytes>),
+    /// What a scan found, and how far it got.
+    Scanned {
+        /// Keys whose values are not sound.
+        keys: Vec<Bytes>,
+        /// Where a next one goes on.
+        end_key: Option<Bytes>,
+    },
     /// Logs.
     Log(Box<GetLog>),
     /// A batch that was ended: the sequences of its operations, and of the one that failed.

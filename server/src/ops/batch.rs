@@ -59,6 +59,7 @@ pub fn member(request: Request, access: &Access) -> Result<Mutation, Status> {
         | Request::GetVersion(_)
         | Request::Neighbour(_)
         | Request::Range(_)
+        | Request::MediaScan(_)
         | Request::Flush
         | Request::Logs(_)
         | Request::Security(_)

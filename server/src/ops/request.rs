@@ -11,6 +11,7 @@ use super::get::Get;
 use super::get_log::Logs;
 use super::get_version::GetVersion;
 use super::invalid::Invalid;
+use super::media_scan::MediaScan;
 use super::neighbour::{Neighbour, Side};
 use super::put::Put;
 use super::range::KeysInRange;
@@ -45,6 +46,8 @@ pub enum Request {
     Neighbour(Neighbour),
     /// Lists keys.
     Range(KeysInRange),
+    /// Looks for values that are not sound.
+    MediaScan(Box<MediaScan>),
     /// Makes everything durable.
     Flush,
     /// Reads logs.
@@ -94,6 +97,11 @@ impl Request {
             MessageType::GETKEYRANGE => {
                 let range = part_of(RANGE, kind, (command, source))?;
                 KeysInRange::parse(range, source.limits).map(Self::Range)
+            }
+            MessageType::MEDIASCAN => {
+                let range = part_of(RANGE, kind, (command, source))?;
+                let scan = MediaScan::parse(range, source.limits)?;
+                Ok(Self::MediaScan(Box::new(scan)))
             }
             MessageType::GETLOG => {
                 let logs = part_of(GET_LOG, kind, (command, source))?;

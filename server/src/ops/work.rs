@@ -9,11 +9,13 @@ use kinetic_store::{Durability, Effort, Mutation};
 use super::answer::Answer;
 use super::change::Change;
 use super::get::{self, Extent};
+use super::media_scan::{self, MediaScan};
 use super::request::{Control, Request};
 use super::status::{Unfinished, locked};
 use super::{delete, flush, get_log, get_version, neighbour, noop, put, range};
 use crate::auth::{Access, Denied, Grant, grant};
 use crate::device::Device;
+use crate::limits::BACKGROUND_MS;
 
 /// What is left to do for a request.
 #[derive(Debug)]
@@ -50,7 +52,13 @@ pub enum Read {
     Neighbour(Access, neighbour::Neighbour),
     /// GETKEYRANGE.
     Range(Access, range::KeysInRange),
+    /// MEDIASCAN, and by when it answers with what it has.
+    MediaScan(Access, Box<MediaScan>, Deadline),
 }
+
+/// Microseconds of the clock by which requests arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deadline(pub u64);
 
 impl Read {
     /// The answer where the drive was locked since this was asked for.
@@ -60,7 +68,7 @@ impl Read {
             Self::Entry(..) | Self::Version(_) | Self::Neighbour(..) => {
                 Answer::of(locked()).with_entry()
             }
-            Self::Range(..) => Answer::of(locked()),
+            Self::Range(..) | Self::MediaScan(..) => Answer::of(locked()),
         }
     }
 
@@ -72,7 +80,27 @@ impl Read {
             Self::Version(grant) => get_version::run(grant, device, effort)?,
             Self::Neighbour(access, request) => neighbour::run(access, request, device, effort)?,
             Self::Range(access, request) => range::run(access, request, device, effort)?,
+            Self::MediaScan(access, scan, _) => media_scan::run(access, scan, device, effort)?,
         })
+    }
+
+    /// The same, to be answered so many milliseconds after this time, finished or not, where it is
+    /// of a kind that can be; soon enough for a client that has said nothing of it.
+    #[must_use]
+    pub fn within(mut self, limit_ms: Option<u64>, now_us: u64) -> Self {
+        if let Self::MediaScan(_, _, deadline) = &mut self {
+            let limit_ms = limit_ms.unwrap_or(BACKGROUND_MS);
+            *deadline = Deadline(now_us.saturating_add(limit_ms.saturating_mul(1000)));
+        }
+        self
+    }
+
+    /// What it answers if its time is up, where it is of a kind that then answers what it has.
+    pub fn cut_short(&mut self, now_us: u64) -> Option<Answer> {
+        match self {
+            Self::MediaScan(_, scan, deadline) if deadline.0 <= now_us => scan.cut_short(),
+            _ => None,
+        }
     }
 }
 
@@ -83,7 +111,9 @@ pub fn admit(kind: MessageType, access: &Access) -> Result<(), Denied> {
         MessageType::SECURITY => access.to_drive::<grant::Security>().map(drop),
         MessageType::SETUP => access.to_drive::<grant::Setup>().map(drop),
         MessageType::GETLOG => access.to_drive::<grant::GetLog>().map(drop),
-        MessageType::GETKEYRANGE => access.to_drive::<grant::Range>().map(drop),
+        MessageType::GETKEYRANGE | MessageType::MEDIASCAN => {
+            access.to_drive::<grant::Range>().map(drop)
+        }
         _ => Ok(()),
     }
 }
@@ -124,6 +154,9 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
         },
         Request::Neighbour(request) => Work::Read(Read::Neighbour(access.clone(), request)),
         Request::Range(request) => Work::Read(Read::Range(access.clone(), request)),
+        Request::MediaScan(scan) => {
+            Work::Read(Read::MediaScan(access.clone(), scan, Deadline::default()))
+        }
         Request::Security(request) => match access.to_drive() {
             Ok(grant) => Work::Change(Change::Security(grant, request)),
             Err(denied) => Work::Done(Answer::of(denied.into())),

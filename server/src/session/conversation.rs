@@ -169,7 +169,7 @@ impl Session {
         Ok(match ops::begin(request, &access, &drive.device) {
             Work::Done(answer) => Step::Answer(route, answer),
             Work::Write(write) => Step::Write(route, write),
-            Work::Read(read) => Step::Read(route, read),
+            Work::Read(read) => Step::Read(route, read.within(limit_ms(&header), now_us)),
             Work::Change(change) => Step::Change(route, change),
             Work::Batch(control) => {
                 let id = header.batch_id.unwrap_or(0);
@@ -354,6 +354,12 @@ impl Session {
             }
         }
     }
+}
+
+/// The milliseconds that a request gives itself, if it does.
+fn limit_ms(header: &HeaderView) -> Option<u64> {
+    let given = [header.timeout, header.time_quanta];
+    given.into_iter().flatten().filter(|limit| *limit > 0).min()
 }
 
 /// The answer as clients expect it to this type of request.

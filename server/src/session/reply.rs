@@ -90,7 +90,10 @@ impl Route {
                 algorithm: attributes.algorithm,
                 ..KeyValueView::default()
             }),
-            AnswerBody::Keys(_) | AnswerBody::Log(_) | AnswerBody::Batch { .. } => {
+            AnswerBody::Keys(_)
+            | AnswerBody::Scanned { .. }
+            | AnswerBody::Log(_)
+            | AnswerBody::Batch { .. } => {
                 let command = self.command(body, status.clone());
                 return message::encode_frame(self.seal(), &command, value_length, out);
             }
@@ -121,6 +124,14 @@ impl Route {
             AnswerBody::Keys(keys) => Body {
                 range: Some(Range {
                     keys,
+                    ..Range::default()
+                }),
+                ..Body::default()
+            },
+            AnswerBody::Scanned { keys, end_key } => Body {
+                range: Some(Range {
+                    keys,
+                    end_key,
                     ..Range::default()
                 }),
                 ..Body::default()

@@ -33,7 +33,7 @@ impl Workers {
         reading: usize,
         clock: Clock,
     ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let (readers, mut threads) = Readers::start(drive, reading)?;
+        let (readers, mut threads) = Readers::start(drive, reading, clock)?;
         let (changes, changing) = Changes::start(drive, clock)?;
         threads.push(changing);
         Ok((Self { readers, changes }, threads))

@@ -1,8 +1,8 @@
 //! Threads that read the disk for requests whose answer is not in memory.
 //!
-//! Guarantees: the queue is bounded, and a full one refuses at once; a long
-//! read gives way to others after each turn; the threads end when the last
-//! handle is dropped.
+//! Guarantees: the queue is bounded, and a full one refuses at once; a long read gives way to
+//! others after each turn, and one that answers what it has when its time is up does so; the
+//! threads end when the last handle is dropped.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,6 +15,7 @@ use kinetic_store::Effort;
 
 use crate::limits::DISK_READ_QUEUE;
 use crate::net::buffers::inbox::{Done, Inbox};
+use crate::net::clock::Clock;
 use crate::ops::{Answer, Read, Unfinished};
 use crate::session::Drive;
 
@@ -42,13 +43,14 @@ impl Readers {
     pub(crate) fn start(
         drive: &Arc<Drive>,
         count: usize,
+        clock: Clock,
     ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
         let (jobs, queue) = bounded(DISK_READ_QUEUE);
         let mut handles = Vec::new();
         for _ in 0..count.max(1) {
             let (drive, queue) = (Arc::clone(drive), queue.clone());
             let thread = std::thread::Builder::new().name("kinetic-read".to_owned());
-            handles.push(thread.spawn(move || work(&drive, &queue))?);
+            handles.push(thread.spawn(move || work(&drive, &queue, clock))?);
         }
         Ok((Self { jobs }, handles))
     }
@@ -61,7 +63,7 @@ impl Readers {
     }
 }
 
-fn work(drive: &Drive, queue: &Receiver<Box<Job>>) {
+fn work(drive: &Drive, queue: &Receiver<Box<Job>>, clock: Clock) {
     // Reads that have had a turn and are not done. They are as many as connections may wait for.
     let mut begun = VecDeque::new();
     loop {
@@ -71,19 +73,19 @@ fn work(drive: &Drive, queue: &Receiver<Box<Job>>) {
             queue.try_recv()
         };
         match fresh {
-            Ok(job) => begun.extend(turn(drive, job)),
+            Ok(job) => begun.extend(turn(drive, job, clock)),
             Err(TryRecvError::Empty) => {}
             // Nobody is left to hear of what is not done.
             Err(TryRecvError::Disconnected) => return,
         }
         if let Some(job) = begun.pop_front() {
-            begun.extend(turn(drive, job));
+            begun.extend(turn(drive, job, clock));
         }
     }
 }
 
 /// Reads as far as one turn goes; gives back what is not done by then.
-fn turn(drive: &Drive, mut job: Box<Job>) -> Option<Box<Job>> {
+fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Option<Box<Job>> {
     // Held, so that the drive cannot be erased and opened between this look and the read.
     let opening = drive.device.store_of(job.epoch);
     let outcome = match &opening {
@@ -92,7 +94,10 @@ fn turn(drive: &Drive, mut job: Box<Job>) -> Option<Box<Job>> {
     };
     let answer = match outcome {
         Ok(answer) => answer,
-        Err(Unfinished::OutOfTurn) => return Some(job),
+        Err(Unfinished::OutOfTurn) => match job.read.cut_short(clock.now_us()) {
+            Some(answer) => answer,
+            None => return Some(job),
+        },
         Err(Unfinished::NotCached) => {
             let text = "the disk was not read although there was time for it";
             Answer::of(StatusCode::INTERNAL_ERROR.with_text(text))
