@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use kinetic_server::certificate::{Certificate, CertificateError};
-use kinetic_server::config::{BadTlsListen, TlsListen, checked_connections};
+use kinetic_server::config::{
+    BadScrubEvery, BadTlsListen, ScrubEvery, TlsListen, checked_connections,
+};
 use kinetic_server::image::{BadSize, DEFAULT_SIZE, ImageSize, NewImage};
 use kinetic_server::limits::HMAC_KEY_BYTES;
 use kinetic_server::ops::setup::public_key;
 use kinetic_server::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
-use kinetic_store::Seal;
+use kinetic_store::{Options, Seal};
 use serde::Deserialize;
 
 /// One disk as an Ethernet-addressable key-value drive.
@@ -61,6 +63,10 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     factory_key: Option<String>,
+    /// Days from one time that the drive reads and checks all that it holds to the next, or `off`
+    /// [default: 7]
+    #[arg(long, value_name = "DAYS")]
+    scrub_every: Option<ScrubEvery>,
     /// Ed25519 public key in a PEM file that firmware must be signed by
     #[arg(long, value_name = "FILE")]
     firmware_key: Option<PathBuf>,
@@ -84,6 +90,7 @@ struct File {
     factory_key: Option<String>,
     firmware_key: Option<PathBuf>,
     log: Option<String>,
+    scrub_every: Option<String>,
     max_connections: Option<u32>,
     max_batch_operations: Option<u32>,
     max_batch_deletes: Option<u32>,
@@ -111,6 +118,7 @@ pub(crate) struct Settings {
     pub(crate) greeting: Greeting,
     pub(crate) log: Option<String>,
     pub(crate) config: Config,
+    pub(crate) options: Options,
 }
 
 /// Why the settings make no sense.
@@ -139,6 +147,9 @@ pub(crate) enum SettingsError {
     /// The TLS address in the file is none.
     #[error("the configuration's tls-listen: {0}")]
     TlsListen(#[from] BadTlsListen),
+    /// The time between two scrubs in the file is none.
+    #[error("the configuration's scrub-every: {0}")]
+    ScrubEvery(#[from] BadScrubEvery),
     /// The certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -234,6 +245,11 @@ impl Args {
         if let Some(count) = file.read_threads {
             config.read_threads = count;
         }
+        let scrub_every = match (self.scrub_every, file.scrub_every) {
+            (Some(every), _) => every,
+            (None, Some(text)) => text.parse()?,
+            (None, None) => ScrubEvery::default(),
+        };
         refuse_contradictions(&config)?;
         let json = self.ready_json || file.ready_json == Some(true);
         Ok(Settings {
@@ -242,6 +258,7 @@ impl Args {
             greeting: if json { Greeting::Json } else { Greeting::Text },
             log: self.log.or(file.log),
             config,
+            options: scrub_every.options(),
         })
     }
 }
@@ -392,6 +409,23 @@ mod tests {
             let error = settle(&[], wrong).unwrap_err().to_string();
             let name = wrong.split(' ').next().unwrap();
             assert!(error.contains(name) && error.contains(most), "{error}");
+        }
+    }
+
+    #[test]
+    fn scrubs_are_some_days_apart_or_off() {
+        let day = 24 * 3_600_000_000;
+        let every = |flags: &[&str], file| settle(flags, file).unwrap().options.scrub_every_us;
+        assert_eq!(every(&[], ""), 7 * day);
+        assert_eq!(
+            every(&["--scrub-every", "30"], "scrub-every = 'off'"),
+            30 * day
+        );
+        assert_eq!(every(&[], "scrub-every = 'off'"), 0);
+        for wrong in ["0", "3651", "often", "-1"] {
+            let error = settle(&[], &format!("scrub-every = '{wrong}'")).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(wrong) && text.contains("3650"), "{text}");
         }
     }
 

@@ -13,12 +13,15 @@ use kinetic_proto::limits::{
     MAX_BATCH_SIZE, MAX_BATCHES_PER_DEVICE, MAX_CONNECTIONS, MAX_OPERATIONS_PER_BATCH,
 };
 
+use kinetic_store::Options;
+
 use crate::auth::with_known_key;
 use crate::certificate::Certificate;
 use crate::device::{Medium, Policy, Settings};
 use crate::limits::{
     DISK_READ_THREADS, DRAIN_SECONDS, LEAST_BATCH_BYTES, MOST_BATCH_BYTES, MOST_BATCH_OPERATIONS,
-    MOST_CONNECTIONS, MOST_OPEN_BATCHES, PIN_ROUNDS, WRITE_STALL_SECONDS,
+    MOST_CONNECTIONS, MOST_OPEN_BATCHES, MOST_SCRUB_DAYS, PIN_ROUNDS, SCRUB_DAYS,
+    WRITE_STALL_SECONDS,
 };
 
 /// Where a server listens unless told otherwise.
@@ -51,6 +54,53 @@ impl FromStr for TlsListen {
                 Ok(address) => Ok(Self::At(address)),
                 Err(_why) => Err(BadTlsListen(text.to_owned())),
             },
+        }
+    }
+}
+
+/// How long after one scrub of the whole drive the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScrubEvery {
+    /// There is none, unless it is asked for.
+    Off,
+    /// After so many days.
+    Days(u32),
+}
+
+impl Default for ScrubEvery {
+    fn default() -> Self {
+        Self::Days(SCRUB_DAYS)
+    }
+}
+
+impl ScrubEvery {
+    /// The options of a store that does so.
+    #[must_use]
+    pub fn options(self) -> Options {
+        let scrub_every_us = match self {
+            Self::Off => 0,
+            Self::Days(days) => u64::from(days) * 24 * 3_600_000_000,
+        };
+        Options {
+            scrub_every_us,
+            ..Options::default()
+        }
+    }
+}
+
+/// A text that is neither `off` nor a number of days.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither `off` nor a number of days from 1 to {MOST_SCRUB_DAYS}")]
+pub struct BadScrubEvery(String);
+
+impl FromStr for ScrubEvery {
+    type Err = BadScrubEvery;
+
+    fn from_str(text: &str) -> Result<Self, BadScrubEvery> {
+        match text.parse() {
+            Ok(days @ 1..=MOST_SCRUB_DAYS) => Ok(Self::Days(days)),
+            _ if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
+            _ => Err(BadScrubEvery(text.to_owned())),
         }
     }
 }

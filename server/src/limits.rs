@@ -148,6 +148,12 @@ pub const SCOPES_PER_IDENTITY: usize = 64;
 /// Seconds that stopping the store waits for those who are using it.
 pub const LAST_USE_SECONDS: u64 = 30;
 
+/// Days from one scrub to the next, unless told otherwise.
+pub const SCRUB_DAYS: u32 = 7;
+
+/// Most days that it can be told.
+pub const MOST_SCRUB_DAYS: u32 = 3650;
+
 /// Seconds between two looks at load and temperature of the host.
 pub const SAMPLE_SECONDS: u64 = 5;
 

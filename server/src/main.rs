@@ -16,7 +16,6 @@ use kinetic_server::device::Medium;
 use kinetic_server::image::{self, ImageError, Origin};
 use kinetic_server::session::Drive;
 use kinetic_server::{Server, StartError};
-use kinetic_store::Options;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -124,7 +123,7 @@ fn run(settings: Settings) -> Result<(), RunError> {
         .enable_all()
         .build()?;
     let (medium, origin) =
-        image::open_or_create(&settings.image, settings.new, Options::default())?;
+        image::open_or_create(&settings.image, settings.new, settings.options.clone())?;
     if let Origin::Created(size) = origin {
         let path = settings.image.display();
         tracing::info!(%path, %size, "created");

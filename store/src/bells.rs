@@ -22,6 +22,8 @@ pub(crate) struct Bells {
     pub(crate) syncer: Bell,
     /// Wakes upkeep.
     pub(crate) upkeep: Bell,
+    /// Wakes scrub.
+    pub(crate) scrub: Bell,
 }
 
 impl Bell {

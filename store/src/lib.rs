@@ -38,6 +38,8 @@ pub mod upkeep;
 
 pub mod open;
 
+pub mod scrub;
+
 mod bells;
 
 pub mod store;
@@ -62,6 +64,7 @@ pub use open::recovery::OpenError;
 pub use open::settings::{SettingsError, read_settings, settings_before_erase, write_settings};
 pub use open::slots::{SlotsError, kdf_of};
 pub use run::{Direction, Gap};
+pub use scrub::report::{ScrubFinding, ScrubStatus};
 pub use seal::{Kdf, PinKey, Protection};
 pub use services::ranges::{KeyRange, Page};
 pub use store::{Health, Metadata, Object, Status, Store};

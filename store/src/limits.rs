@@ -101,6 +101,19 @@ pub const WORTH_PARTS_PRESSED: u64 = 15;
 /// Microseconds that reclaim waits for the writer before it gives up what it was about.
 pub const RECLAIM_PATIENCE_US: u64 = 10_000_000;
 
+/// Microseconds between the end of a round of scrub and the beginning of the next one.
+pub const SCRUB_EVERY_US: u64 = 7 * 24 * 3_600_000_000;
+/// Microseconds from opening to the first round, at most: the last one may have been long ago.
+pub const SCRUB_FIRST_US: u64 = 3_600_000_000;
+/// Bytes a second that scrub reads.
+pub const SCRUB_PACE: u64 = 32 << 20;
+/// It reads so many times slower while others use the disk.
+pub const SCRUB_BUSY_PARTS: u64 = 8;
+/// Bytes that it may read at once after a rest, at least.
+pub const SCRUB_BURST: u64 = 1 << 20;
+/// Findings that it remembers; more are only counted.
+pub const SCRUB_FINDINGS: usize = 256;
+
 /// Memtable bytes at which a flush is due.
 pub const MEMTABLE_BYTES: u64 = 32 << 20;
 /// Log bytes since the replay point at which a flush is due.

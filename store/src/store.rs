@@ -26,6 +26,8 @@ use crate::index::merged::MergedCursor;
 use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, LARGE_VALUE};
 use crate::log::group;
 use crate::open::recovery::{self, Given, OpenError, Recovered};
+use crate::scrub::report::ScrubReport;
+use crate::scrub::round::Scrub;
 use crate::seal::PinKey;
 use crate::upkeep::rewrap::Desk;
 use crate::upkeep::worker::{UnderWay, Upkeep};
@@ -44,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) upkeep: Mutex<Upkeep>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) settings: Mutex<()>,
+    pub(crate) scrub: Mutex<Scrub>,
+    pub(crate) scrub_report: Arc<Mutex<ScrubReport>>,
     pub(crate) drive: u64,
     pub(crate) bells: Bells,
 }
@@ -138,6 +142,7 @@ impl Store {
             writer,
             upkeep,
         } = recovery::recover(disk, given)?;
+        let scrub = Scrub::default();
         let inner = Inner {
             shared,
             writer: Mutex::new(writer),
@@ -145,6 +150,8 @@ impl Store {
             desk: upkeep.desk(),
             drive: upkeep.drive(),
             settings: Mutex::default(),
+            scrub_report: scrub.report(),
+            scrub: Mutex::new(scrub),
             upkeep: Mutex::new(upkeep),
             bells: Bells::default(),
         };
@@ -420,6 +427,6 @@ pub struct LiveBytes {
     pub scanned: std::collections::BTreeMap<u32, u64>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! The threads that drive an open store's workers in production; the one file with a clock.
 //!
-//! Guarantee: three named threads, which end when [`Threads::stop`] is called or the value is
+//! Guarantee: four named threads, which end when [`Threads::stop`] is called or the value is
 //! dropped. Stopping gets everything that was submitted done and synced first; where the disk does
 //! not manage that in time, whoever still waits is told that the store was closed.
 //! Not here: any decision of a worker.
@@ -45,6 +45,7 @@ impl Store {
         )?;
         threads.spawn("kinetic-sync", |bells| &bells.syncer, Store::step_syncer)?;
         threads.spawn("kinetic-upkeep", |bells| &bells.upkeep, Store::step_upkeep)?;
+        threads.spawn("kinetic-scrub", |bells| &bells.scrub, Store::step_scrub)?;
         Ok(threads)
     }
 }
@@ -101,9 +102,8 @@ impl Threads {
     fn end(&mut self) {
         self.stopping.store(true, Ordering::Release);
         let bells = &self.store.inner.bells;
-        [&bells.writer, &bells.syncer, &bells.upkeep]
-            .into_iter()
-            .for_each(Bell::ring);
+        let all = [&bells.writer, &bells.syncer, &bells.upkeep, &bells.scrub];
+        all.into_iter().for_each(Bell::ring);
         for handle in self.handles.drain(..) {
             // A worker that panicked has said so on stderr already.
             let _panicked = handle.join();

@@ -3,7 +3,8 @@
 //! Not here: how a log is laid out (`logs`).
 
 use kinetic_client::config::{FACTORY_IDENTITY, FACTORY_KEY};
-use kinetic_client::{Config, Error, LogType, SigningKey, StatusCode};
+use kinetic_client::{Client, Config, Error, LogType, SigningKey, StatusCode};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::connect;
@@ -63,6 +64,7 @@ pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(),
         Err(reason) => ("not_shown", Content::Text(reason)),
     });
     parts.push(("limits", limits(&client.limits().to_message())));
+    parts.extend(scrub(&client).await.map(|content| ("scrub", content)));
     if is_open {
         parts.push(("warning", Content::Text(FACTORY_WARNING.to_owned())));
     }
@@ -72,6 +74,23 @@ pub(super) async fn info(global: &GlobalArgs, output: &mut Output) -> Result<(),
             .map(|(name, content)| Section { name, content })
             .collect(),
     )
+}
+
+/// What the drive has found by itself, if it tells.
+async fn scrub(client: &Client) -> Option<Content> {
+    let log = client.log(&[]).device(SCRUB_LOG).await.ok()?;
+    let report: Value = serde_json::from_slice(&log.value).ok()?;
+    let last = report.get("last")?;
+    let of_last = |name: &str| last.get(name).cloned().unwrap_or_default();
+    let findings = report.get("findings").and_then(Value::as_array);
+    Some(Content::Record(vec![
+        ("rounds", report.get("rounds").cloned().unwrap_or_default()),
+        ("finished_seconds_ago", of_last("finishedSecondsAgo")),
+        ("bytes", of_last("bytes")),
+        ("damaged_blocks", of_last("damagedBlocks")),
+        ("damaged_values", of_last("damagedValues")),
+        ("findings", findings.map(Vec::len).into()),
+    ]))
 }
 
 /// Why the drive does not tell its capacity, where it tells the rest: that is in its greeting.
@@ -87,6 +106,9 @@ fn withheld(global: &GlobalArgs, error: Error) -> Result<String, Failure> {
         _ => Err(Failure::of("info")(error)),
     }
 }
+
+/// The log in which a drive tells that.
+const SCRUB_LOG: &str = "org.kinetic.scrub";
 
 const FACTORY_WARNING: &str = "\
 The key that every drive has from the factory opens this one: whoever reaches it may do everything.

@@ -12,16 +12,17 @@ use kinetic_proto::schema::command::{GetLog, Status};
 use super::acl_log::{self, ACL_LOG};
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
+use super::scrub_log::{self, SCRUB_LOG};
 use super::status::locked;
 use crate::auth::{Access, Channel, Grant, grant, with_known_key};
-use crate::device::Device;
+use crate::device::{Device, Open};
 use crate::limits::{LOG_TYPES, WARNINGS};
 
 /// The device log that lists what this drive can beyond the protocol. A client asks for it first.
 pub const CAPABILITIES_LOG: &[u8] = b"org.kinetic.capabilities";
 
 /// Its content: JSON, no extensions yet, and the device logs beside this one.
-const CAPABILITIES: &[u8] = br#"{"extensions":[],"logs":["org.kinetic.acl"]}"#;
+const CAPABILITIES: &[u8] = br#"{"extensions":[],"logs":["org.kinetic.acl","org.kinetic.scrub"]}"#;
 
 /// A GETLOG.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,19 +56,25 @@ pub struct Permit {
     _logs: Grant<grant::GetLog>,
     /// Where the list of identities was asked for.
     list: Option<Grant<grant::Security>>,
+    /// Where it was asked what scrub has found.
+    scrub: Option<Grant<grant::Range>>,
 }
 
 impl Logs {
     /// Asks for all that it takes to read these logs.
     pub fn permit(&self, access: &Access) -> Result<Permit, Status> {
-        let wants_list = self.types.contains(&Type::Device.into())
-            && self.device_log.as_deref() == Some(ACL_LOG.as_bytes());
+        let wants = |name: &str| {
+            let named = self.device_log.as_deref() == Some(name.as_bytes());
+            named && self.types.contains(&Type::Device.into())
+        };
+        let wants_list = wants(ACL_LOG);
         if wants_list && access.channel() == Channel::Plain {
             return Err(Invalid::LogNeedsTls(ACL_LOG).into());
         }
         Ok(Permit {
             _logs: access.to_drive()?,
             list: wants_list.then(|| access.to_drive()).transpose()?,
+            scrub: wants(SCRUB_LOG).then(|| access.to_drive()).transpose()?,
         })
     }
 }
@@ -93,7 +100,7 @@ pub fn run(permit: &Permit, request: &Logs, device: &Device) -> Answer {
             Ok(Type::Statistics) => log.statistics = device.statistics.to_message(),
             Ok(Type::Messages) => log.messages = Some(messages(device)),
             Ok(Type::Limits) => log.limits = Some(device.limits.to_message()),
-            Ok(Type::Device) => match device_log(request, permit, device) {
+            Ok(Type::Device) => match device_log(request, permit, (device, &store)) {
                 Ok(content) => {
                     let name = request.device_log.clone();
                     log.device = Some(NamedLog { name });
@@ -148,8 +155,15 @@ fn messages(device: &Device) -> Bytes {
 }
 
 /// The content of the device log that is named, or why there is none.
-fn device_log(request: &Logs, permit: &Permit, device: &Device) -> Result<Bytes, Status> {
+fn device_log(
+    request: &Logs,
+    permit: &Permit,
+    (device, store): (&Device, &Open),
+) -> Result<Bytes, Status> {
     let absent = |text: String| Err(StatusCode::NOT_FOUND.with_text(text));
+    if let Some(grant) = &permit.scrub {
+        return Ok(scrub_log::content(grant, store));
+    }
     match (request.device_log.as_deref(), &permit.list) {
         (None, _) => absent("GETLOG DEVICE needs device.name".to_owned()),
         (Some(CAPABILITIES_LOG), _) => Ok(Bytes::from_static(CAPABILITIES)),

@@ -4,8 +4,9 @@
 //! makes it [`Work`]: an answer that is ready, a write for the store's queue, or a read that may
 //! have to wait for the disk. In layer order: [`acl`] (lists of identities), [`invalid`],
 //! [`answer`], [`status`] (errors to statuses), [`entry`] (fields that operations share), the
-//! operations ([`acl_log`] is a part of [`get_log`], [`tags`] of [`media_scan`]), [`change`] (those
-//! that change the drive itself), [`request`], [`batch`] (several requests as one), [`work`].
+//! operations ([`acl_log`] and [`scrub_log`] are parts of [`get_log`], [`tags`] of [`media_scan`]),
+//! [`change`] (those that change the drive itself), [`request`], [`batch`] (several requests as
+//! one), [`work`].
 //! Not here: sockets, queues, threads (`net`), and who speaks (`session`).
 
 pub mod acl;
@@ -39,6 +40,8 @@ pub mod media_scan;
 pub mod flush;
 
 pub mod acl_log;
+
+pub mod scrub_log;
 
 pub mod get_log;
 

@@ -7,7 +7,7 @@ use crate::index::values::Checking;
 use crate::layout::geometry::Geometry;
 use crate::limits::{
     CACHE_BYTES, FREE_SHARE, FREE_ZONES, LOG_BYTES, MEMTABLE_BYTES, MERGE_FANOUT, QUEUE_BYTES,
-    READY_LOG_BYTES, READY_LOG_ZONES, UNSYNCED_AGE_US, UNSYNCED_BYTES,
+    READY_LOG_BYTES, READY_LOG_ZONES, SCRUB_EVERY_US, SCRUB_PACE, UNSYNCED_AGE_US, UNSYNCED_BYTES,
 };
 
 /// Options of an open drive; sizes in bytes.
@@ -27,6 +27,10 @@ pub struct Options {
     pub queue_bytes: u64,
     /// Share of all zones, in thousandths, that reclaim keeps free beyond the reserve.
     pub free_share: u64,
+    /// Microseconds from the end of a round of scrub to the next one; 0 for no rounds by itself.
+    pub scrub_every_us: u64,
+    /// Bytes a second that scrub reads.
+    pub scrub_pace: u64,
     /// Deliberate faults, for the proof that the power-cut check bites.
     #[cfg(feature = "sabotage")]
     pub sabotage: Sabotage,
@@ -61,6 +65,8 @@ impl Default for Options {
             unsynced_age_us: UNSYNCED_AGE_US,
             queue_bytes: QUEUE_BYTES,
             free_share: FREE_SHARE,
+            scrub_every_us: SCRUB_EVERY_US,
+            scrub_pace: SCRUB_PACE,
             #[cfg(feature = "sabotage")]
             sabotage: Sabotage::Off,
         }

@@ -58,9 +58,33 @@ impl Waiter {
     }
 }
 
+/// A look at what upkeep alone writes, superblocks and manifest: whether one is wanted, and what
+/// came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checkup {
+    /// Nobody asks.
+    #[default]
+    None,
+    /// Somebody asks.
+    Wanted,
+    /// It was looked at.
+    Done(Checked),
+}
+
+/// What was found, and is being written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// Superblock slots that did not hold what they should.
+    pub lost_slots: usize,
+    /// Whether the manifest could not be read back.
+    pub lost_manifest: bool,
+}
+
 /// How far the log is.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// A look at superblocks and manifest, for scrub.
+    pub checkup: Checkup,
     /// The last group that was written.
     pub written_group: u64,
     /// Bytes of all groups that were written in this boot.

@@ -200,6 +200,23 @@ pub fn read(
     }
 }
 
+/// The number that follows that of the last frame of a chain without a gap; of checksums only.
+pub fn next_number(disk: &dyn Disk, superblock: &Superblock) -> io::Result<u64> {
+    let zone = ZoneReader {
+        disk,
+        geometry: superblock.geometry,
+        stamp: superblock.manifest,
+    };
+    let (mut number, mut offset) = (superblock.first_frame, BLOCK32);
+    while let Some((header, _)) = zone.frame(offset)?
+        && (header.boot, header.number) == (superblock.manifest_boot, number)
+    {
+        offset = offset.saturating_add(blocks(header.total()));
+        number += 1;
+    }
+    Ok(number)
+}
+
 struct ZoneReader<'a> {
     disk: &'a dyn Disk,
     geometry: Geometry,

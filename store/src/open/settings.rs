@@ -177,6 +177,16 @@ impl<'a> Area<'a> {
         }
     }
 
+    /// How many slots do not verify, or lag.
+    pub(crate) fn lost_slots(&self) -> usize {
+        let [first, second] = [Slot::First, Slot::Second].map(|slot| self.slot(slot));
+        match (first.ok().flatten(), second.ok().flatten()) {
+            (Some(first), Some(second)) => usize::from(first.settings != second.settings),
+            (Some(_), None) | (None, Some(_)) => 1,
+            (None, None) => 2,
+        }
+    }
+
     fn read(&self) -> Result<Found, SettingsError> {
         let mut best: Option<Found> = None;
         let mut failure = SettingsError::Damaged;

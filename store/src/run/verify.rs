@@ -1,4 +1,5 @@
-//! The whole run against itself: every block read from the disk, one a step.
+//! The whole run against itself: every block read from the disk, one a step; or a part of it, from
+//! some key on.
 //!
 //! Guarantee: at the end, if nothing bad was found, every entry is readable, in order, inside its
 //! fences and admitted by its filter, and the counts are those of the manifest.
@@ -7,9 +8,10 @@
 use std::sync::Arc;
 
 use crate::effort::Effort;
-use crate::entry::{Seqno, State};
+use crate::entry::{Seqno, State, ValueRef};
 
 use super::cache::{BlockError, BlockReader, Unreadable};
+use super::cursor::Gap;
 use super::format::block::{Block, BlockFault, BlockHandle, Kind};
 use super::format::filter;
 use super::format::leaf::{Group, Leaf};
@@ -35,6 +37,12 @@ pub struct RunCheck {
     run: Arc<Run>,
     /// Blocks to read, the next one last: at most the children of one node for each level.
     pending: Vec<Pending>,
+    /// Where it began.
+    from: Vec<u8>,
+    /// The keys below the last block.
+    gap: Gap,
+    /// Values to which the last block refers, with their keys.
+    values: Vec<(Vec<u8>, ValueRef)>,
     filter: Option<Arc<Block>>,
     group: Group,
     last_key: Option<Vec<u8>>,
@@ -51,12 +59,21 @@ struct Pending {
     /// Levels of nodes at and below it.
     height: u8,
     fence: Vec<u8>,
+    /// The fence of the next block of its level, if there is one.
+    end: Option<Vec<u8>>,
 }
 
 impl RunCheck {
     /// A walk that starts at the root.
     #[must_use]
     pub fn new(run: Arc<Run>) -> Self {
+        Self::from_key(run, b"")
+    }
+
+    /// A walk over what may hold this key or greater ones. It compares no counts, unless the key
+    /// is the smallest one.
+    #[must_use]
+    pub fn from_key(run: Arc<Run>, key: &[u8]) -> Self {
         let meta = run.meta();
         let height = meta.height;
         let root = Child {
@@ -67,6 +84,9 @@ impl RunCheck {
         let mut check = Self {
             run,
             pending: Vec::new(),
+            from: key.to_vec(),
+            gap: Gap::default(),
+            values: Vec::new(),
             filter: None,
             group: Group::default(),
             last_key: None,
@@ -75,14 +95,36 @@ impl RunCheck {
             bytes: 0,
             max_seqno: Seqno(0),
         };
-        check.push(&root, height);
+        check.push(&root, None, height);
         check
+    }
+
+    /// The smallest key that a block may hold which was not read yet; `None` where all were.
+    #[must_use]
+    pub fn next_start(&self) -> Option<&[u8]> {
+        self.pending.last().map(|next| &next.fence[..])
+    }
+
+    /// The keys that the block of the last step may hold.
+    #[must_use]
+    pub fn gap(&self) -> &Gap {
+        &self.gap
+    }
+
+    /// The values to which the block of the last step refers, with their keys.
+    pub fn take_values(&mut self) -> Vec<(Vec<u8>, ValueRef)> {
+        std::mem::take(&mut self.values)
     }
 
     /// Reads and checks the next block.
     pub fn step(&mut self, reader: &BlockReader) -> Finding {
         let Some(next) = self.pending.pop() else {
             return self.conclude();
+        };
+        self.values.clear();
+        self.gap = Gap {
+            start: next.fence.clone(),
+            end: next.end.clone(),
         };
         match self.check(reader, &next) {
             Ok(()) => {
@@ -101,27 +143,30 @@ impl RunCheck {
     fn conclude(&self) -> Finding {
         let meta = self.run.meta();
         let found = (self.entries, self.tombstones, self.bytes, self.max_seqno);
-        if found == (meta.entries, meta.tombstones, meta.bytes, meta.max_seqno) {
+        let partial = !self.from.is_empty();
+        if partial || found == (meta.entries, meta.tombstones, meta.bytes, meta.max_seqno) {
             Finding::Done
         } else {
             Finding::CountsDiffer
         }
     }
 
-    fn push(&mut self, child: &Child<'_>, height: u8) {
+    fn push(&mut self, child: &Child<'_>, end: Option<&[u8]>, height: u8) {
         let kind = if height == 0 { Kind::Leaf } else { Kind::Node };
         self.pending.push(Pending {
             handle: child.handle,
             kind,
             height,
             fence: child.fence.to_vec(),
+            end: end.map(<[u8]>::to_vec),
         });
         if !child.filter.is_none() {
             self.pending.push(Pending {
                 handle: child.filter,
                 kind: Kind::Filter,
                 height,
-                fence: Vec::new(),
+                fence: child.fence.to_vec(),
+                end: end.map(<[u8]>::to_vec),
             });
         }
     }
@@ -158,8 +203,13 @@ impl RunCheck {
             return Err(contradiction);
         }
         let height = next.height.saturating_sub(1);
+        let mut end = next.end.as_deref();
         for child in children.iter().rev() {
-            self.push(child, height);
+            let below = end.is_some_and(|end| *end <= self.from[..]);
+            if !below {
+                self.push(child, end, height);
+            }
+            end = Some(child.fence);
         }
         Ok(())
     }
@@ -192,6 +242,9 @@ impl RunCheck {
                 let last = self.last_key.get_or_insert_default();
                 last.clear();
                 last.extend_from_slice(key);
+                if let Some(value) = entry.live().filter(|_| *key >= self.from) {
+                    self.values.push((key.clone(), value));
+                }
                 self.entries += 1;
                 self.tombstones += u64::from(entry.state == State::Deleted);
                 self.max_seqno = self.max_seqno.max(entry.seqno);

@@ -9,14 +9,15 @@
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
+use crate::disk::Disk;
 use crate::engine::shared::{Counters, Shared};
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};
-use crate::layout::superblock::{Seal, Superblock};
+use crate::layout::superblock::{Seal, Slot, Superblock};
 use crate::layout::wrapped_key::WrappedKey;
 use crate::layout::zone_header::{ZoneHeader, ZoneKind};
 use crate::manifest::edit::{Edit, ZoneInfo};
-use crate::manifest::journal::{Journal, PendingFrame};
+use crate::manifest::journal::{self, Journal, PendingFrame};
 use crate::manifest::state::{Contradiction, ManifestState};
 use crate::seal::Cipher;
 
@@ -169,6 +170,45 @@ impl Ledger {
             frame: None,
             moved_from: None,
         });
+    }
+
+    /// Begins to write both superblock slots again, the lost one first: the other one stays whole
+    /// meanwhile.
+    pub fn repair(&mut self, lost: Slot) {
+        if Slot::of(self.superblock.sequence + 1) != lost {
+            self.superblock.sequence += 1;
+        }
+        self.under_way = Some(Change {
+            stage: Stage::Superblock(2),
+            frame: None,
+            moved_from: None,
+        });
+    }
+
+    /// The slots that do not hold what was written there last. No change may be under way.
+    #[must_use]
+    pub fn lost_slots(&self, disk: &dyn Disk) -> Vec<Slot> {
+        let newest = self.superblock.sequence;
+        let sound = |slot: Slot| {
+            let sequence = match Slot::of(newest) == slot {
+                true => newest,
+                false => newest - 1,
+            };
+            let expected = Superblock {
+                sequence,
+                ..self.superblock.clone()
+            };
+            matches!(Superblock::read(disk, slot), Ok(Ok(found)) if found == expected)
+        };
+        let slots = [Slot::First, Slot::Second].into_iter();
+        slots.filter(|slot| !sound(*slot)).collect()
+    }
+
+    /// Whether the manifest can be read back up to its last frame. No change may be under way.
+    #[must_use]
+    pub fn is_readable(&self, disk: &dyn Disk) -> bool {
+        let next = journal::next_number(disk, &self.superblock);
+        next.is_ok_and(|next| next == self.journal.next_number())
     }
 
     /// Does the next disk call of the change under way. A failed call is repeated by the next

@@ -1,4 +1,4 @@
-//! A thread that looks at the host now and then, so that GETLOG need not.
+//! A thread that looks now and then at the host, so that GETLOG need not, and at what scrub found.
 
 use std::io;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::kernel::{self, Totals};
 use crate::device::vitals::Vitals;
 use crate::limits::SAMPLE_SECONDS;
 use crate::net::clock::Clock;
+use crate::ops::scrub_log::{Told, tell};
 use crate::session::Drive;
 
 /// The thread.
@@ -46,12 +47,14 @@ fn watch(drive: &Drive, stopped: &Receiver<()>) {
     let clock = Clock::start();
     let mut before = (Totals::now(), clock.now_us());
     let pause = Duration::from_secs(SAMPLE_SECONDS);
+    let mut told = Told::default();
     while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let now = (Totals::now(), clock.now_us());
         let passed_us = now.1.saturating_sub(before.1);
         drive
             .device
             .set_vitals(now.0.vitals_since(&before.0, passed_us));
+        tell(&drive.device, &mut told);
         before = now;
     }
 }

@@ -2,6 +2,7 @@
 
 mod errors;
 mod runs;
+mod scrub;
 
 use std::io::{self, IoSlice};
 use std::ops::Range;

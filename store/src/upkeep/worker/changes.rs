@@ -4,6 +4,7 @@
 //! changed.
 
 use super::state::{After, Upkeep};
+use crate::engine::progress::{Checked, Checkup};
 use crate::engine::shared::Shared;
 use crate::engine::writer::Step;
 use crate::layout::checksum::ZoneStamp;
@@ -34,6 +35,23 @@ impl Upkeep {
         self.ledger.move_to(FreshZone { stamp })?;
         self.must_move = false;
         Ok(Step::Worked)
+    }
+
+    /// Looks whether superblocks and manifest can be read back, as scrub asked, and begins to write
+    /// again what cannot: the slots now, the manifest as the next change.
+    pub(super) fn check_up(&mut self, shared: &Shared) -> Step {
+        let disk = &*shared.disk;
+        let lost = self.ledger.lost_slots(disk);
+        self.must_move |= !self.ledger.is_readable(disk);
+        if let Some(slot) = lost.first() {
+            self.after = After::Nothing;
+            self.ledger.repair(*slot);
+        }
+        shared.progress().checkup = Checkup::Done(Checked {
+            lost_slots: lost.len(),
+            lost_manifest: self.must_move,
+        });
+        Step::Worked
     }
 
     /// A free zone in a new life.

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::state::{After, Upkeep};
+use crate::engine::progress::Checkup;
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::{Need, Step};
 use crate::layout::zone_header::ZoneKind;
@@ -110,6 +111,10 @@ impl Upkeep {
         if self.rewrap.begin(&mut self.ledger, &mut self.salts) {
             self.after = After::Rewrapped;
             return Ok(Step::Worked);
+        }
+        let checkup = shared.progress().checkup;
+        if checkup == Checkup::Wanted {
+            return Ok(self.check_up(shared));
         }
         if let Some(info) = self.headers.last().copied() {
             self.write_header(shared, info)?;

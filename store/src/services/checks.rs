@@ -1,0 +1,39 @@
+//! Checks of an open store against its medium, and what they have found.
+//!
+//! Not here: how it is done (`scrub`).
+
+use crate::engine::writer::Step;
+use crate::scrub::report::{ScrubFinding, ScrubStatus};
+use crate::scrub::round::Ground;
+use crate::store::{Store, lock};
+
+impl Store {
+    /// One step of scrub: one read at most; `now` in microseconds of any steady clock.
+    pub fn step_scrub(&self, now: u64) -> Step {
+        let inner = &*self.inner;
+        let ground = Ground {
+            settings: &inner.settings,
+            drive: inner.drive,
+        };
+        lock(&inner.scrub).step(&inner.shared, ground, now)
+    }
+
+    /// Asks for a round of scrub now, whenever the next one is due.
+    pub fn ask_scrub(&self) {
+        lock(&self.inner.scrub_report).ask();
+        self.inner.bells.scrub.ring();
+    }
+
+    /// What scrub has counted, and what its last round and the one under way have found; from
+    /// memory.
+    #[must_use]
+    pub fn scrub_report(&self) -> (ScrubStatus, Vec<ScrubFinding>) {
+        let report = lock(&self.inner.scrub_report);
+        (report.status(), report.findings())
+    }
+
+    /// What scrub has found since the last call, each finding once.
+    pub fn take_scrub_findings(&self) -> Vec<ScrubFinding> {
+        lock(&self.inner.scrub_report).take_findings()
+    }
+}
