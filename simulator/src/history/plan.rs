@@ -99,6 +99,9 @@ impl Plan {
             queue_bytes: pick(rng, &[8 << 10, 1 << 20], 1 << 20),
             // Reclaim always finds something to do on most drives.
             free_share: pick(rng, &[16, 500, 1000, 1000], 1000),
+            // Nobody steps scrub yet.
+            scrub_every_us: 0,
+            scrub_pace: kinetic_store::limits::SCRUB_PACE,
             sabotage,
         };
         let zone_sizes: &[u32] = if small {
