@@ -116,7 +116,7 @@ pub const DRAIN_SECONDS: u64 = 10;
 pub const PIN_ROUNDS: u32 = 600_000;
 
 /// Most rounds that are read from a disk.
-pub const MOST_PIN_ROUNDS: u32 = 10_000_000;
+pub const MOST_PIN_ROUNDS: u32 = kinetic_store::limits::MOST_PIN_ROUNDS;
 
 /// Milliseconds that a source waits after its first wrong PIN; twice as long after each more.
 pub const FIRST_PIN_DELAY_MS: u64 = 500;

@@ -7,8 +7,8 @@
 //! In layer order, each file importing only what stands above it here: bounds; bytes on the disk
 //! (`layout`, `run`, `log`, `manifest`) and how they are
 //! sealed (`seal`); what is known in memory (`index`); the workers (`engine`,
-//! `upkeep`); opening (`open`); the whole ([`Store`]) and its threads. `docs/FORMAT.md` has the
-//! disk format.
+//! `upkeep`); opening (`open`); looking without opening (`survey`); the whole ([`Store`]) and its
+//! threads. `docs/FORMAT.md` has the disk format.
 
 pub mod limits;
 
@@ -40,6 +40,8 @@ pub mod open;
 
 pub mod scrub;
 
+pub mod survey;
+
 mod bells;
 
 pub mod store;
@@ -60,7 +62,9 @@ pub use error::{CommitError, CommitFailure, ReadError};
 pub use layout::superblock::Seal;
 pub use open::erase::{EraseOptions, erase};
 pub use open::format::{FormatError, FormatOptions, Probe, format, format_as, probe};
+pub use open::grow::{GrowError, Growth, grow, growth};
 pub use open::recovery::OpenError;
+pub use open::repair::{Mend, RepairError, mend, mendable};
 pub use open::settings::{SettingsError, read_settings, settings_before_erase, write_settings};
 pub use open::slots::{SlotsError, kdf_of};
 pub use run::{Direction, Gap};
@@ -68,6 +72,7 @@ pub use scrub::report::{ScrubFinding, ScrubStatus};
 pub use seal::{Kdf, PinKey, Protection};
 pub use services::ranges::{KeyRange, Page};
 pub use store::{Health, Metadata, Object, Status, Store};
+pub use survey::{Survey, SurveyError};
 pub use threads::Threads;
 pub use upkeep::rewrap::ProtectError;
 

@@ -45,6 +45,9 @@ pub const SEAL_CHUNK: usize = 64 << 10;
 /// Bytes by which sealing lengthens what is sealed.
 pub const SEAL_TAG: usize = 16;
 
+/// Most rounds of PBKDF2 that are done for a PIN, whatever a disk asks for: what ends in a minute.
+pub const MOST_PIN_ROUNDS: u32 = 10_000_000;
+
 /// Bytes that the writer keeps for sealing from one group to the next.
 pub const SEAL_BUFFER: usize = 8 << 20;
 

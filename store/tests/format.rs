@@ -23,6 +23,7 @@ use kinetic_store::log::group::{self, GroupHeader};
 use kinetic_store::log::record::{self, Placement};
 use kinetic_store::manifest::edit::{self, Counters, Edit, ReplayPoint, ZoneInfo};
 use kinetic_store::manifest::frame;
+use kinetic_store::open::grow::most_bytes;
 use kinetic_store::run::format::block::{Kind, NewBlock};
 use kinetic_store::run::format::leaf::{LeafBuilder, RESTART};
 use kinetic_store::run::format::{block, filter, leaf, meta, node};
@@ -509,6 +510,14 @@ fn the_geometry_of_each_capacity_is_the_listed_one() {
     let positions = [Slot::First.position(), Slot::Second.position()];
     assert_eq!(positions, [0, 32768]);
     assert_eq!((Slot::of(2), Slot::of(3)), (Slot::First, Slot::Second));
+}
+
+#[test]
+fn a_drive_grows_to_the_listed_capacity() {
+    for row in rows("Growing") {
+        let zone_size = u32::try_from(number(&row[0])).unwrap();
+        assert_eq!(number(&row[1]), most_bytes(zone_size), "{row:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@
 //! Not here: what a history is (`kinetic_simulator::history`), and `kill -9` of the real process
 //! (`durability`).
 
+mod growing;
+
 mod promises;
 
 mod repeats;

@@ -33,6 +33,12 @@ pub enum DiskOpenError {
         /// The path as it was given.
         path: PathBuf,
     },
+    /// It was to be read only, and its permissions do not allow even that.
+    #[error("{} may not be read: run the command as its owner, or as root", .path.display())]
+    Unreadable {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// Another process has it open as a disk, or the kernel has (a mounted device).
     #[error(
         "{} is in use by another process or mounted: one disk serves one drive; stop the other \

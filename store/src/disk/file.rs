@@ -17,7 +17,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::{Advice, FallocateFlags, OFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::contract::Disk;
@@ -86,7 +86,8 @@ impl FileDisk {
     }
 
     /// Opens an existing image or block device for inspection only: writes and discards fail with
-    /// `PermissionDenied`. Any number of readers may share a disk, but not with a writer.
+    /// `PermissionDenied`. Any number of readers may share an image, but not with a writer; a
+    /// device is claimed by one of them, so that a mounted one is refused.
     ///
     /// # Errors
     /// As [`FileDisk::open`].
@@ -102,17 +103,19 @@ impl FileDisk {
         if access == Access::ReadWrite {
             must_be_writable(path, &metadata)?;
             options.write(true);
-            if metadata.file_type().is_block_device() {
-                options.custom_flags(OFlags::EXCL.bits().cast_signed());
-            }
         }
-        let file = options.open(path).map_err(|error| match access {
-            Access::ReadWrite => DiskOpenError::of(path, error),
-            Access::ReadOnly => DiskOpenError::Io {
-                path: path.to_path_buf(),
-                source: error,
-            },
-        })?;
+        if metadata.file_type().is_block_device() {
+            options.custom_flags(OFlags::EXCL.bits().cast_signed());
+        }
+        let file =
+            options
+                .open(path)
+                .map_err(|error| match (DiskOpenError::of(path, error), access) {
+                    (DiskOpenError::ReadOnly { path }, Access::ReadOnly) => {
+                        DiskOpenError::Unreadable { path }
+                    }
+                    (error, _) => error,
+                })?;
         lock(&file, path, access)?;
         Self::from_locked(file, path, access)
     }
@@ -143,6 +146,44 @@ impl FileDisk {
             access,
             no_wait_refused: AtomicBool::new(false),
         })
+    }
+
+    /// Makes an image longer, sparse and durably. A device is as long as it is.
+    ///
+    /// # Errors
+    /// `InvalidInput` where it would become shorter or is a device that is; otherwise what the host
+    /// reports.
+    pub fn lengthen(&mut self, capacity: u64) -> io::Result<()> {
+        if capacity == self.capacity {
+            return Ok(());
+        }
+        let is_device = self.is_device()?;
+        if is_device || capacity < self.capacity {
+            let found = self.capacity;
+            let what = if is_device { "device" } else { "image" };
+            let text =
+                format!("the {what} has {found} bytes and cannot be made to have {capacity}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        self.must_write(0, 0)?;
+        self.file.set_len(capacity)?;
+        self.file.sync_all()?;
+        self.capacity = capacity;
+        Ok(())
+    }
+
+    /// Asks the host to drop what it has of this disk in its page cache, so that reads come from
+    /// the medium. Advice: a host may keep what it likes.
+    pub fn forget_cached(&self) {
+        let _advice = rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed);
+    }
+
+    /// Whether it is a block device.
+    ///
+    /// # Errors
+    /// What the host reports.
+    pub fn is_device(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.file_type().is_block_device())
     }
 
     /// The path it was opened by.

@@ -8,7 +8,7 @@
 //! Files, lowest first: `contract` (the trait), `error` (why a disk could not be opened),
 //! `direct` (large writes past the page cache), `file` (a regular file or block device), `memory`
 //! (RAM), `patient` (failed reads are tried again), `host` (is somebody else using this file or
-//! device?).
+//! device, does something else lie on it?).
 
 mod contract;
 
@@ -27,7 +27,7 @@ mod host;
 pub use contract::Disk;
 pub use error::{DiskOpenError, PastEnd};
 pub use file::FileDisk;
-pub use host::{HostRefusal, refuse_if_mounted_or_open};
+pub use host::{HostRefusal, Occupant, occupant, refuse_if_mounted_or_open, wipe_signatures};
 pub use memory::MemoryDisk;
 pub use patient::PatientDisk;
 

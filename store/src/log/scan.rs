@@ -6,6 +6,8 @@
 //! and nothing is cut. Nor is anything cut of what recovery sealed: all of that had been synced.
 //! What stays undecidable: if the group that rotted is the last one that was synced and nothing
 //! was written behind it, it looks like one that was never synced.
+//! Whoever does not open the drive can have the pieces on both sides of damage (`Pieces`); nothing
+//! is served of them.
 //! Not here: what is done with the groups (`open::recovery`).
 
 use std::io;
@@ -66,6 +68,30 @@ pub struct Chain {
     pub links: Vec<Link>,
     /// All groups up to this one are known to be on the disk.
     pub durable_up_to: u64,
+}
+
+/// The log as far as it verifies, damaged or not.
+#[derive(Debug)]
+pub struct Pieces {
+    /// What replay would take, up to the damage if there is any.
+    pub chain: Chain,
+    /// Groups behind the damage, in order: each stretch without a gap in itself. Before each of
+    /// them groups are missing.
+    pub behind: Vec<Vec<Link>>,
+    /// Why the chain ends before its end.
+    pub damage: Option<ScanError>,
+}
+
+/// A way along the chain.
+#[derive(Debug)]
+struct Walked {
+    links: Vec<Link>,
+    durable_up_to: u64,
+    /// Place of the zone and offset behind the last link.
+    end: (usize, u32),
+    /// Number of the group that should come next.
+    next: u64,
+    damage: Option<ScanError>,
 }
 
 /// Whether values past the last sync are verified; only a deliberate bug says no.
@@ -141,36 +167,93 @@ impl<'a> Scanner<'a> {
 
     /// Finds the chain that starts at `point`.
     pub fn chain(&mut self, point: &ReplayPoint, values: Values) -> Result<Chain, ScanError> {
-        let mut links: Vec<Link> = Vec::new();
-        let mut durable_up_to = point.group.saturating_sub(1);
-        let mut number = point.group;
+        let walked = self.walk(point);
+        match walked.damage {
+            Some(damage) => Err(damage),
+            None => self.cut((walked.links, walked.durable_up_to), values),
+        }
+    }
+
+    /// The chain that starts at `point`, and what verifies behind the damage that ends it.
+    pub fn pieces(&mut self, point: &ReplayPoint) -> Result<Pieces, ScanError> {
+        let Walked {
+            links,
+            durable_up_to,
+            end,
+            next,
+            damage,
+        } = self.walk(point);
+        if damage.is_none() {
+            return Ok(Pieces {
+                chain: self.cut((links, durable_up_to), Values::Verified)?,
+                behind: Vec::new(),
+                damage,
+            });
+        }
+        let mut behind = Vec::new();
+        // What the disk does not give is not there; what was found before it is.
+        let _unreadable = self.search(end, &mut |link| {
+            if link.header.number > next {
+                behind.push(link);
+            }
+        });
+        Ok(Pieces {
+            chain: Chain {
+                links,
+                durable_up_to,
+            },
+            behind: stretches(behind),
+            damage,
+        })
+    }
+
+    /// Goes along the groups from `point` on as long as they follow each other, and tells what ends
+    /// them.
+    fn walk(&mut self, point: &ReplayPoint) -> Walked {
+        let mut walked = Walked {
+            links: Vec::new(),
+            durable_up_to: point.group.saturating_sub(1),
+            end: (0, point.offset),
+            next: point.group,
+            damage: None,
+        };
+        let outcome = self.walk_on(point, &mut walked);
+        walked.damage = outcome.err();
+        walked
+    }
+
+    fn walk_on(&mut self, point: &ReplayPoint, walked: &mut Walked) -> Result<(), ScanError> {
         for (place, info) in self.log.zones.iter().enumerate() {
             let mut offset = if info.ordinal == point.ordinal {
                 point.offset
             } else {
                 BLOCK32
             };
-            while let Some(link) = self.next_group(place, offset, number)? {
-                durable_up_to = durable_up_to.max(link.header.durable_up_to);
+            while let Some(link) = self.next_group(place, offset, walked.next)? {
+                walked.durable_up_to = walked.durable_up_to.max(link.header.durable_up_to);
                 offset = link.start.offset.saturating_add(link.header.length);
-                number += 1;
-                links.push(link);
+                walked.next += 1;
+                walked.end = (place, offset);
+                walked.links.push(link);
             }
             if let Some(end) = self.sealed_by_recovery(info) {
                 if offset != end {
+                    walked.end = (place, offset);
                     return Err(ScanError::Corrupt {
-                        group: number,
+                        group: walked.next,
                         zone: info.stamp.zone.0,
                     });
                 }
-                durable_up_to = durable_up_to.max(number - 1);
+                walked.durable_up_to = walked.durable_up_to.max(walked.next - 1);
             }
         }
-        let last = links.last().map_or(0, |link| link.zone);
-        let behind = links.last().map_or(point.offset, |link| {
-            link.start.offset.saturating_add(link.header.length)
-        });
-        let evidence = self.later_evidence(last, behind, number)?;
+        let (last, number) = (walked.end.0, walked.next);
+        let mut evidence = 0;
+        self.search(walked.end, &mut |link| {
+            if link.header.number > number {
+                evidence = link.header.durable_up_to.max(evidence);
+            }
+        })?;
         if evidence >= number {
             let zone = self.log.zones.get(last).map_or(0, |info| info.stamp.zone.0);
             return Err(ScanError::Corrupt {
@@ -178,7 +261,16 @@ impl<'a> Scanner<'a> {
                 zone,
             });
         }
-        durable_up_to = durable_up_to.max(evidence).min(number - 1);
+        walked.durable_up_to = walked.durable_up_to.max(evidence).min(number - 1);
+        Ok(())
+    }
+
+    /// The chain of these groups, of which these are known to be on the disk.
+    fn cut(
+        &mut self,
+        (mut links, durable_up_to): (Vec<Link>, u64),
+        values: Values,
+    ) -> Result<Chain, ScanError> {
         if values == Values::Verified {
             self.cut_at_bad_values(&mut links, durable_up_to)?;
         }
@@ -277,9 +369,12 @@ impl<'a> Scanner<'a> {
         self.log.keys.of_boot(&info.boot_salt)
     }
 
-    /// The greatest group that a valid group behind the chain's end says was on the disk.
-    fn later_evidence(&mut self, first: usize, behind: u32, next: u64) -> Result<u64, ScanError> {
-        let mut greatest = 0;
+    /// Visits every group that verifies behind a place: zone among the scanned ones, and offset.
+    fn search(
+        &mut self,
+        (first, behind): (usize, u32),
+        visit: &mut dyn FnMut(Link),
+    ) -> Result<(), ScanError> {
         for place in first..self.log.zones.len() {
             let Some(info) = self.log.zones.get(place).copied() else {
                 break;
@@ -287,15 +382,13 @@ impl<'a> Scanner<'a> {
             let mut offset = if place == first { behind } else { BLOCK32 };
             let end = info.end.unwrap_or(self.geometry.zone_size);
             while let Some(found) = self.find_magic(info, offset, end)? {
-                if let Some(link) = self.group_at(place, found)?
-                    && link.header.number > next
-                {
-                    greatest = greatest.max(link.header.durable_up_to);
+                if let Some(link) = self.group_at(place, found)? {
+                    visit(link);
                 }
                 offset = found + ALIGNMENT;
             }
         }
-        Ok(greatest)
+        Ok(())
     }
 
     /// The next place from `offset` on at which a group could start.
@@ -394,6 +487,26 @@ impl<'a> Scanner<'a> {
             _ => &[],
         }
     }
+}
+
+/// Groups in the order of their numbers, cut where one is missing. Of two with one number, the
+/// later place counts: a write that failed is repeated in the next zone.
+fn stretches(mut links: Vec<Link>) -> Vec<Vec<Link>> {
+    links.sort_by_key(|link| link.header.number);
+    let mut stretches: Vec<Vec<Link>> = Vec::new();
+    for link in links {
+        let stretch = stretches.last_mut();
+        let number = link.header.number;
+        match stretch.and_then(|stretch| Some((stretch.last()?.header.number, stretch))) {
+            Some((last, stretch)) if last == number => {
+                stretch.pop();
+                stretch.push(link);
+            }
+            Some((last, stretch)) if last + 1 == number => stretch.push(link),
+            _ => stretches.push(vec![link]),
+        }
+    }
+    stretches
 }
 
 /// Where a group may start that follows what ends at `offset`.

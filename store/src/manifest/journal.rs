@@ -139,64 +139,78 @@ pub struct ReadBack {
     pub last: PendingFrame,
 }
 
+/// A manifest as far as it can be read.
+#[derive(Debug)]
+pub struct Remains {
+    /// What the frames add up to that can be read: not what is true where some cannot.
+    pub state: ManifestState,
+    /// Frames that were read.
+    pub frames: u64,
+    /// Where they end in the manifest zone.
+    pub end: u32,
+    /// Why it is not all of it.
+    pub damage: Option<ManifestError>,
+}
+
 /// Reads the manifest that a superblock names.
 pub fn read(
     disk: &dyn Disk,
     superblock: &Superblock,
     keys: &Keys,
 ) -> Result<ReadBack, ManifestError> {
+    let zone = ZoneReader::of(disk, superblock)?;
     let cipher = keys.of_boot(&superblock.manifest_boot_salt);
-    let zone = ZoneReader {
-        disk,
-        geometry: superblock.geometry,
-        stamp: superblock.manifest,
-    };
-    let first = Location {
-        zone: zone.stamp.zone,
-        offset: BLOCK32,
-    };
-    if !superblock.geometry.holds(first, BLOCK32) {
-        return Err(ManifestError::NoSuchZone(zone.stamp.zone.0));
+    let mut walked = Walked::at(superblock.first_frame);
+    zone.walk(&mut walked, &cipher)?;
+    Ok(ReadBack {
+        state: walked.state,
+        next_number: walked.next,
+        last: walked.last.ok_or(ManifestError::CorruptSnapshot)?,
+    })
+}
+
+/// Reads what is left of the manifest that a superblock names, for whoever does not open the drive:
+/// behind damage, too, frames that verify are read, as far as they fit what is known.
+pub fn read_remains(
+    disk: &dyn Disk,
+    superblock: &Superblock,
+    keys: &Keys,
+) -> Result<Remains, ManifestError> {
+    let zone = ZoneReader::of(disk, superblock)?;
+    let cipher = keys.of_boot(&superblock.manifest_boot_salt);
+    let mut walked = Walked::at(superblock.first_frame);
+    let damage = zone.walk(&mut walked, &cipher).err();
+    if damage.is_some() {
+        zone.glean(&mut walked, &cipher);
     }
-    let mut state = ManifestState::default();
-    let mut number = superblock.first_frame;
-    let mut offset = BLOCK32;
-    let mut last = None;
-    while let Some((header, bytes)) = zone.frame(offset)? {
-        if header.boot != superblock.manifest_boot || header.number != number {
-            break;
+    Ok(Remains {
+        state: walked.state,
+        frames: walked.frames,
+        end: walked.offset,
+        damage,
+    })
+}
+
+/// What was read of a manifest so far.
+struct Walked {
+    state: ManifestState,
+    /// Number of the frame that should come next.
+    next: u64,
+    /// Where it should.
+    offset: u32,
+    frames: u64,
+    last: Option<PendingFrame>,
+}
+
+impl Walked {
+    fn at(first_frame: u64) -> Self {
+        Self {
+            state: ManifestState::default(),
+            next: first_frame,
+            offset: BLOCK32,
+            frames: 0,
+            last: None,
         }
-        let spot = Spot {
-            cipher: &cipher,
-            stamp: &zone.stamp,
-            offset,
-        };
-        let edits = header
-            .edits(&bytes, &spot)
-            .map_err(|error| ManifestError::Frame(number, error))?;
-        for edit in &edits {
-            state
-                .apply(edit)
-                .map_err(|error| ManifestError::Contradiction(number, error))?;
-        }
-        let location = Location {
-            zone: zone.stamp.zone,
-            offset,
-        };
-        last = Some(PendingFrame { location, bytes });
-        offset = offset.saturating_add(blocks(header.total()));
-        number += 1;
-    }
-    let last = last.ok_or(ManifestError::CorruptSnapshot)?;
-    let later = zone.any_later(offset, superblock.manifest_boot, number)?;
-    if later {
-        Err(ManifestError::Corrupt(number))
-    } else {
-        Ok(ReadBack {
-            state,
-            next_number: number,
-            last,
-        })
     }
 }
 
@@ -206,6 +220,7 @@ pub fn next_number(disk: &dyn Disk, superblock: &Superblock) -> io::Result<u64> 
         disk,
         geometry: superblock.geometry,
         stamp: superblock.manifest,
+        boot: superblock.manifest_boot,
     };
     let (mut number, mut offset) = (superblock.first_frame, BLOCK32);
     while let Some((header, _)) = zone.frame(offset)?
@@ -221,9 +236,98 @@ struct ZoneReader<'a> {
     disk: &'a dyn Disk,
     geometry: Geometry,
     stamp: ZoneStamp,
+    boot: u64,
 }
 
-impl ZoneReader<'_> {
+impl<'a> ZoneReader<'a> {
+    /// Of the manifest zone that a superblock names.
+    fn of(disk: &'a dyn Disk, superblock: &Superblock) -> Result<Self, ManifestError> {
+        let stamp = superblock.manifest;
+        let first = Location {
+            zone: stamp.zone,
+            offset: BLOCK32,
+        };
+        if !superblock.geometry.holds(first, BLOCK32) {
+            return Err(ManifestError::NoSuchZone(stamp.zone.0));
+        }
+        Ok(Self {
+            disk,
+            geometry: superblock.geometry,
+            stamp,
+            boot: superblock.manifest_boot,
+        })
+    }
+
+    /// Reads all frames, one after the other.
+    fn walk(&self, walked: &mut Walked, cipher: &Cipher) -> Result<(), ManifestError> {
+        while let Some((header, bytes)) = self.frame(walked.offset)? {
+            if header.boot != self.boot || header.number != walked.next {
+                break;
+            }
+            let number = walked.next;
+            let edits = self
+                .edits((&header, &bytes), walked.offset, cipher)
+                .map_err(|error| ManifestError::Frame(number, error))?;
+            for edit in &edits {
+                let applied = walked.state.apply(edit);
+                applied.map_err(|error| ManifestError::Contradiction(number, error))?;
+            }
+            let location = Location {
+                zone: self.stamp.zone,
+                offset: walked.offset,
+            };
+            walked.last = Some(PendingFrame { location, bytes });
+            walked.offset = walked.offset.saturating_add(blocks(header.total()));
+            walked.next += 1;
+            walked.frames += 1;
+        }
+        if walked.last.is_none() {
+            return Err(ManifestError::CorruptSnapshot);
+        }
+        if self.any_later(walked.offset, walked.next)? {
+            return Err(ManifestError::Corrupt(walked.next));
+        }
+        Ok(())
+    }
+
+    /// Reads the frames behind one that cannot be read.
+    fn glean(&self, walked: &mut Walked, cipher: &Cipher) {
+        let mut offset = walked.offset.saturating_add(BLOCK32);
+        while offset < self.geometry.zone_size {
+            let frame = self.frame(offset).ok().flatten();
+            let ours =
+                |header: &FrameHeader| header.boot == self.boot && header.number > walked.next;
+            let Some((header, bytes)) = frame.filter(|(header, _)| ours(header)) else {
+                offset = offset.saturating_add(BLOCK32);
+                continue;
+            };
+            if let Ok(edits) = self.edits((&header, &bytes), offset, cipher) {
+                // What speaks of something unknown stands on a frame that cannot be read.
+                for edit in &edits {
+                    let _unknown = walked.state.apply(edit);
+                }
+                walked.next = header.number;
+                walked.frames += 1;
+            }
+            offset = offset.saturating_add(blocks(header.total()));
+            walked.offset = offset;
+        }
+    }
+
+    fn edits(
+        &self,
+        (header, bytes): (&FrameHeader, &[u8]),
+        offset: u32,
+        cipher: &Cipher,
+    ) -> Result<Vec<Edit>, FrameError> {
+        let spot = Spot {
+            cipher,
+            stamp: &self.stamp,
+            offset,
+        };
+        header.edits(bytes, &spot)
+    }
+
     /// The verified frame at `offset`, if there is one.
     fn frame(&self, offset: u32) -> io::Result<Option<(FrameHeader, Vec<u8>)>> {
         let location = Location {
@@ -252,10 +356,10 @@ impl ZoneReader<'_> {
     }
 
     /// Whether a valid frame numbered above `number` lies behind `offset`.
-    fn any_later(&self, mut offset: u32, boot: u64, number: u64) -> io::Result<bool> {
+    fn any_later(&self, mut offset: u32, number: u64) -> io::Result<bool> {
         while offset < self.geometry.zone_size {
             if let Some((header, _)) = self.frame(offset)?
-                && header.boot == boot
+                && header.boot == self.boot
                 && header.number > number
             {
                 return Ok(true);

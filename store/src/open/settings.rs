@@ -52,6 +52,26 @@ pub enum SettingsError {
     Erasing,
 }
 
+/// Why a slot holds no settings of the drive.
+#[derive(Debug, Error)]
+pub enum SettingsFault {
+    /// What lies there is not whole, or another drive's.
+    #[error("it does not match its checksum, or belongs to another drive")]
+    Damaged,
+    /// The disk did not give it.
+    #[error("reading it failed: {0}")]
+    Unreadable(#[from] io::Error),
+}
+
+/// What a slot of settings holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsCopy {
+    /// Grows with every write.
+    pub sequence: u64,
+    /// The settings.
+    pub settings: Vec<u8>,
+}
+
 /// The settings of the drive on a disk; empty on a fresh one.
 pub fn read_settings(disk: &dyn Disk) -> Result<Vec<u8>, SettingsError> {
     let superblock = slots::choose(disk)?;
@@ -93,13 +113,6 @@ pub(crate) struct Area<'a> {
     pub(crate) geometry: Geometry,
     /// Random number of the drive.
     pub(crate) drive: u64,
-}
-
-/// The settings in force.
-#[derive(Debug, PartialEq, Eq)]
-struct Found {
-    sequence: u64,
-    settings: Vec<u8>,
 }
 
 impl<'a> Area<'a> {
@@ -161,6 +174,11 @@ impl<'a> Area<'a> {
         Ok(second.and_then(|()| sync()))
     }
 
+    /// What both slots hold.
+    pub(crate) fn copies(&self) -> [Result<SettingsCopy, SettingsFault>; 2] {
+        [Slot::First, Slot::Second].map(|slot| self.slot(slot)?.ok_or(SettingsFault::Damaged))
+    }
+
     /// Makes sure that both slots hold what is in force: the newer one may be what a host shows
     /// from its cache after a sync that failed, or a cut may have come before the end of longer
     /// ones was wiped.
@@ -187,8 +205,8 @@ impl<'a> Area<'a> {
         }
     }
 
-    fn read(&self) -> Result<Found, SettingsError> {
-        let mut best: Option<Found> = None;
+    fn read(&self) -> Result<SettingsCopy, SettingsError> {
+        let mut best: Option<SettingsCopy> = None;
         let mut failure = SettingsError::Damaged;
         for slot in [Slot::First, Slot::Second] {
             match self.slot(slot) {
@@ -204,10 +222,10 @@ impl<'a> Area<'a> {
     }
 
     /// What a slot holds; `None` where that does not verify.
-    fn slot(&self, slot: Slot) -> io::Result<Option<Found>> {
+    fn slot(&self, slot: Slot) -> io::Result<Option<SettingsCopy>> {
         let verified = self.verified(slot)?;
         let ours = verified.filter(|(header, _)| header.drive == self.drive);
-        Ok(ours.map(|(header, settings)| Found {
+        Ok(ours.map(|(header, settings)| SettingsCopy {
             sequence: header.sequence,
             settings,
         }))

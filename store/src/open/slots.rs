@@ -49,6 +49,32 @@ pub enum SlotsError {
     },
 }
 
+/// Why a slot holds no superblock.
+#[derive(Debug, Error)]
+pub enum SlotFault {
+    /// What lies there is none.
+    #[error("{0}")]
+    Damaged(#[from] SlotError),
+    /// The disk did not give it.
+    #[error("reading the superblock failed: {0}")]
+    Unreadable(#[from] io::Error),
+}
+
+/// What both slots hold.
+pub fn both(disk: &dyn Disk) -> [Result<Superblock, SlotFault>; 2] {
+    [Slot::First, Slot::Second].map(|slot| Ok(Superblock::read(disk, slot)??))
+}
+
+/// Whether two superblocks say the same: one lags where power failed between two writes.
+#[must_use]
+pub fn agree(one: &Superblock, other: &Superblock) -> bool {
+    let sequence = one.sequence;
+    *one == Superblock {
+        sequence,
+        ..other.clone()
+    }
+}
+
 /// How the key is made that a drive needs to be opened; `None` where it needs none.
 pub fn kdf_of(disk: &dyn Disk) -> Result<Option<Kdf>, SlotsError> {
     let wrapped = choose(disk)?.wrapped;
@@ -59,8 +85,18 @@ pub fn kdf_of(disk: &dyn Disk) -> Result<Option<Kdf>, SlotsError> {
     Ok((wrapped.kind == PIN).then_some(kdf))
 }
 
-/// Reads both slots and chooses.
+/// Reads both slots and chooses; the disk must be as long as the drive.
 pub fn choose(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
+    let superblock = newest(disk)?;
+    let (found, expected) = (disk.capacity(), superblock.capacity);
+    if found < expected || superblock.geometry.bytes() > found {
+        return Err(SlotsError::Truncated { found, expected });
+    }
+    Ok(superblock)
+}
+
+/// Reads both slots and chooses, of however short a disk.
+pub fn newest(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
     let mut best: Option<Superblock> = None;
     let mut worst = SlotError::Foreign;
     for slot in [Slot::First, Slot::Second] {
@@ -84,18 +120,11 @@ pub fn choose(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
             Err(error) => worst = error,
         }
     }
-    let Some(superblock) = best else {
-        return Err(match worst {
-            SlotError::Foreign => SlotsError::NotADrive,
-            SlotError::Corrupt | SlotError::Geometry(_) => SlotsError::Corrupt,
-            SlotError::Version(version) => SlotsError::Version(version),
-            SlotError::Seal(seal) => SlotsError::Seal(seal),
-            SlotError::State(state) => SlotsError::State(state),
-        });
-    };
-    let (found, expected) = (disk.capacity(), superblock.capacity);
-    if found < expected || superblock.geometry.bytes() > found {
-        return Err(SlotsError::Truncated { found, expected });
-    }
-    Ok(superblock)
+    best.ok_or(match worst {
+        SlotError::Foreign => SlotsError::NotADrive,
+        SlotError::Corrupt | SlotError::Geometry(_) => SlotsError::Corrupt,
+        SlotError::Version(version) => SlotsError::Version(version),
+        SlotError::Seal(seal) => SlotsError::Seal(seal),
+        SlotError::State(state) => SlotsError::State(state),
+    })
 }

@@ -47,6 +47,20 @@ pub struct Gap {
     pub end: Option<Vec<u8>>,
 }
 
+impl Gap {
+    /// Whether a key lies in it.
+    #[must_use]
+    pub fn holds(&self, key: &[u8]) -> bool {
+        *self.start <= *key && !self.ends_at(key)
+    }
+
+    /// Whether it ends at this key or before.
+    #[must_use]
+    pub fn ends_at(&self, key: &[u8]) -> bool {
+        self.end.as_ref().is_some_and(|end| **end <= *key)
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Position {
     /// From the root to the node over the leaf.

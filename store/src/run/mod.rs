@@ -27,7 +27,7 @@ pub mod verify;
 pub use builder::{BuildError, RunBuilder};
 pub use cache::{Admission, BlockCache, BlockError, BlockReader};
 pub use cursor::{Direction, Gap, RunCursor};
-pub use format::block::{BlockFault, BlockHandle, RunId};
+pub use format::block::{BlockFault, BlockHandle, Kind as BlockKind, RunId};
 pub use format::meta::{Extent, RunMeta};
 pub use output::{PendingWrite, ZoneRoom};
 pub use reader::Run;

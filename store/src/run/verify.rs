@@ -2,13 +2,14 @@
 //! some key on.
 //!
 //! Guarantee: at the end, if nothing bad was found, every entry is readable, in order, inside its
-//! fences and admitted by its filter, and the counts are those of the manifest.
-//! Not here: values (`engine` scrubs the log), what to do about findings.
+//! fences and admitted by its filter, and the counts are those of the manifest. After each step it
+//! is known which keys the block may hold, and which entries a sound leaf holds.
+//! Not here: values, what to do about findings (`scrub`, `survey`).
 
 use std::sync::Arc;
 
 use crate::effort::Effort;
-use crate::entry::{Seqno, State, ValueRef};
+use crate::entry::{Entry, Seqno, State, ValueRef};
 
 use super::cache::{BlockError, BlockReader, Unreadable};
 use super::cursor::Gap;
@@ -41,8 +42,10 @@ pub struct RunCheck {
     from: Vec<u8>,
     /// The keys below the last block.
     gap: Gap,
-    /// Values to which the last block refers, with their keys.
-    values: Vec<(Vec<u8>, ValueRef)>,
+    /// What the last block is.
+    kind: Kind,
+    /// Entries of the last block.
+    found: Vec<(Vec<u8>, Entry)>,
     filter: Option<Arc<Block>>,
     group: Group,
     last_key: Option<Vec<u8>>,
@@ -86,7 +89,8 @@ impl RunCheck {
             pending: Vec::new(),
             from: key.to_vec(),
             gap: Gap::default(),
-            values: Vec::new(),
+            kind: Kind::Node,
+            found: Vec::new(),
             filter: None,
             group: Group::default(),
             last_key: None,
@@ -111,9 +115,22 @@ impl RunCheck {
         &self.gap
     }
 
+    /// What the block of the last step is, or should be.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The entries of the block of the last step, in order.
+    pub fn take_entries(&mut self) -> Vec<(Vec<u8>, Entry)> {
+        std::mem::take(&mut self.found)
+    }
+
     /// The values to which the block of the last step refers, with their keys.
     pub fn take_values(&mut self) -> Vec<(Vec<u8>, ValueRef)> {
-        std::mem::take(&mut self.values)
+        let entries = self.take_entries().into_iter();
+        let values = entries.filter_map(|(key, entry)| Some((key, entry.live()?)));
+        values.collect()
     }
 
     /// Reads and checks the next block.
@@ -121,7 +138,8 @@ impl RunCheck {
         let Some(next) = self.pending.pop() else {
             return self.conclude();
         };
-        self.values.clear();
+        self.found.clear();
+        self.kind = next.kind;
         self.gap = Gap {
             start: next.fence.clone(),
             end: next.end.clone(),
@@ -242,8 +260,8 @@ impl RunCheck {
                 let last = self.last_key.get_or_insert_default();
                 last.clear();
                 last.extend_from_slice(key);
-                if let Some(value) = entry.live().filter(|_| *key >= self.from) {
-                    self.values.push((key.clone(), value));
+                if *key >= self.from {
+                    self.found.push((key.clone(), entry.clone()));
                 }
                 self.entries += 1;
                 self.tombstones += u64::from(entry.state == State::Deleted);

@@ -3,8 +3,12 @@
 //! Guarantee: no key is ever shown by `Debug`, and each is overwritten when it is dropped.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
+use ring::pbkdf2::{self, PBKDF2_HMAC_SHA256};
 use zeroize::Zeroizing;
+
+use crate::limits::MOST_PIN_ROUNDS;
 
 /// The key from which everything of a drive is sealed; made at format, never changed.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,8 +63,19 @@ impl fmt::Debug for PinKey {
 pub struct Kdf {
     /// Random; a new one for each PIN.
     pub salt: [u8; 16],
-    /// How often the hash is repeated.
+    /// How often the hash is repeated; more than [`MOST_PIN_ROUNDS`] count as that many.
     pub rounds: u32,
+}
+
+impl Kdf {
+    /// The key that a PIN comes to. Takes a good part of a second on purpose.
+    #[must_use]
+    pub fn key_of(&self, pin: &[u8]) -> PinKey {
+        let rounds = NonZeroU32::new(self.rounds.min(MOST_PIN_ROUNDS)).unwrap_or(NonZeroU32::MIN);
+        let mut key = PinKey::new([0; 32]);
+        pbkdf2::derive(PBKDF2_HMAC_SHA256, rounds, &self.salt, pin, &mut key.0[..]);
+        key
+    }
 }
 
 /// How the data key is wrapped in the superblocks.

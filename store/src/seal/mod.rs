@@ -4,7 +4,7 @@
 //! it), [`wrap`] (the data key as a superblock holds it), [`cipher`] (what lies in zones),
 //! [`keys`] (which zone takes which key).
 //! Guarantee: keys stand in memory only, and are overwritten when they are dropped.
-//! Not here: PINs and how many rounds make a key of them (the server).
+//! Not here: who may say which PIN, and how many rounds a new one gets (the server).
 
 pub mod derive;
 

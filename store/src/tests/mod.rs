@@ -7,6 +7,7 @@ mod rot;
 mod sealing;
 mod secrets;
 mod stopping;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -15,7 +15,7 @@ use kinetic_store::{
 };
 
 use super::owner::{Closed, Medium, MediumError, State, Unchanged};
-use crate::device::pin::{PinHash, SALT_SIZE, derive};
+use crate::device::pin::{PinHash, SALT_SIZE};
 use crate::device::settings::{BadSettings, Settings};
 use crate::entropy::{self, NoRandomness};
 
@@ -189,8 +189,8 @@ impl Medium {
             new => {
                 let salt = entropy::random::<SALT_SIZE>()?;
                 let rounds = change.rounds;
-                let key = PinKey::new(derive(new, &salt, rounds));
-                Protection::Pin(key, Kdf { salt, rounds })
+                let kdf = Kdf { salt, rounds };
+                Protection::Pin(kdf.key_of(new), kdf)
             }
         };
         let store = self.store().ok_or(LockError::Locked)?;
@@ -216,7 +216,7 @@ impl Medium {
         let Some(kdf) = kinetic_store::kdf_of(&*state.disk)? else {
             return Ok(None);
         };
-        let key = PinKey::new(derive(pin, &kdf.salt, kdf.rounds));
+        let key = kdf.key_of(pin);
         let superblock = slots::choose(&*state.disk)?;
         let owner = Owner {
             uuid: superblock.uuid,

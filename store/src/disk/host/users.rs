@@ -13,8 +13,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::error::DiskOpenError;
-use super::file::FileDisk;
+use crate::disk::error::DiskOpenError;
+use crate::disk::file::FileDisk;
 
 /// Why a file or device must not be overwritten.
 #[derive(Debug, thiserror::Error)]
