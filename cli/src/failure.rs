@@ -11,6 +11,7 @@ use kinetic_client::{
     BatchError, ConnectError, Disconnected, Error, HelloError, StatusCode, TlsError,
 };
 use kinetic_store::disk::{DiskOpenError, HostRefusal};
+use kinetic_store::{GrowError, RepairError, SlotsError, SurveyError};
 
 /// The exit codes, as `--help` tells them.
 pub(crate) const EXIT_CODES: &str = "\
@@ -23,9 +24,9 @@ Exit codes:
   5  no connection, connection lost, or no answer in time
   6  identity, key or permissions are not sufficient; debug pdu: the HMAC is wrong
   7  a local file cannot be read or written
-  8  import or export: something was left out
+  8  import, export or salvage: something was left out
   9  the drive's certificate is not trusted
-  10 scan: something on the drive is damaged
+  10 scan, drive check, drive repair: something on the drive is damaged
 Of several drives that fail each in another way, the code is 1.
 ";
 
@@ -111,6 +112,19 @@ pub(crate) enum Failure {
     InUse(#[from] HostRefusal),
     #[error(transparent)]
     Format(#[from] kinetic_store::FormatError),
+    /// A drive's own file or device, looked at without a server.
+    #[error("{}: {source}", .path.display())]
+    Survey { path: PathBuf, source: SurveyError },
+    /// It takes a PIN to go on.
+    #[error("{}: {why}", .path.display())]
+    Locked { path: PathBuf, why: String },
+    /// Looked at without a server; what is wrong with it has been listed.
+    #[error("{0}")]
+    DamagedDrive(String),
+    #[error("{}: {source}", .path.display())]
+    Repair { path: PathBuf, source: RepairError },
+    #[error("{}: {source}", .path.display())]
+    Grow { path: PathBuf, source: GrowError },
     /// A capture's; why has been said where the capture was shown.
     #[error("{what}: the HMAC is wrong")]
     WrongHmac { what: String },
@@ -155,6 +169,8 @@ impl Failure {
             | Self::Drives { kind: None, .. }
             | Self::Unpublished
             | Self::Format(_)
+            | Self::Repair { .. }
+            | Self::Grow { .. }
             | Self::InUse(_)
             | Self::ValueTooLong { .. }
             | Self::BrokenPipe => Kind::Refused,
@@ -177,11 +193,16 @@ impl Failure {
                 Kind::NotFound
             }
             Self::Version { .. } => Kind::VersionMismatch,
-            Self::WrongHmac { .. } => Kind::Permission,
+            Self::WrongHmac { .. } | Self::Locked { .. } => Kind::Permission,
+            Self::Survey { source, .. } => match source {
+                SurveyError::WrongPin => Kind::Permission,
+                SurveyError::Slots(SlotsError::Corrupt) => Kind::Damage,
+                SurveyError::Slots(_) => Kind::Refused,
+            },
             Self::File { .. } | Self::Stream { .. } | Self::Disk(_) => Kind::LocalFile,
             Self::Usage(_) => Kind::Usage,
             Self::Incomplete(_) => Kind::Incomplete,
-            Self::Damaged(_) => Kind::Damage,
+            Self::Damaged(_) | Self::DamagedDrive(_) => Kind::Damage,
         }
     }
 
@@ -230,6 +251,16 @@ impl Failure {
             Self::Damaged(_) => Some(
                 "a key that is stored anew is sound again; `kinetic log device org.kinetic.scrub` \
                  tells what the drive has found by itself",
+            ),
+            Self::Locked { .. } => {
+                Some("its PIN comes from --pin-file FILE, KINETIC_PIN, or a terminal to ask on")
+            }
+            Self::Survey {
+                source: SurveyError::Slots(SlotsError::Corrupt),
+                ..
+            } => Some(
+                "nothing can be read without a superblock, since it holds the key; restore the \
+                 image from another copy, or make a new drive: kinetic drive format --force",
             ),
             Self::NoSuchIdentity(_) => Some("`kinetic acl get` shows the list"),
             Self::Unpublished => {
@@ -419,10 +450,11 @@ mod tests {
             Kind::LocalFile,
             Kind::Incomplete,
             Kind::Trust,
+            Kind::Damage,
         ];
         for kind in kinds {
             assert!(
-                EXIT_CODES.contains(&format!("\n  {}  ", kind as u8)),
+                EXIT_CODES.contains(&format!("\n  {:<2} ", kind as u8)),
                 "{kind:?}"
             );
         }

@@ -15,6 +15,9 @@ pub(crate) const MAX_JOBS: usize = 1024;
 /// Longest file name of the file systems we know, in bytes.
 pub(crate) const MAX_FILE_NAME_BYTES: usize = 255;
 
+/// Longest name that is made of the hexadecimal digits of a key, in bytes.
+pub(crate) const HEX_NAME_BYTES: usize = 200;
+
 /// Attempts at a temporary name that nobody has.
 pub(crate) const TEMPORARY_NAMES: u32 = 16;
 
@@ -49,3 +52,4 @@ pub(crate) const SCAN_QUANTUM_SECONDS: u64 = 5;
 pub(crate) const RANDOM_KEY_BYTES: usize = 32;
 
 const _: () = assert!(DEFAULT_JOBS <= MAX_JOBS);
+const _: () = assert!(HEX_NAME_BYTES.is_multiple_of(2) && HEX_NAME_BYTES < MAX_FILE_NAME_BYTES);

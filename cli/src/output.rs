@@ -95,6 +95,11 @@ impl Output {
         Ok(())
     }
 
+    /// Hands what was printed so far to the reader, before somebody is asked something.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::of_stdout)
+    }
+
     /// Hands everything to the reader.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.out.flush().map_err(Failure::of_stdout)

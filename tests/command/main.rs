@@ -9,6 +9,7 @@ mod kinetic;
 
 mod admin;
 mod batches;
+mod drive;
 mod failures;
 mod images;
 mod listing;

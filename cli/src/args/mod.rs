@@ -4,7 +4,7 @@
 //! `transfer`, `bench`).
 //!
 //! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
-//! `bench`, `disk` (offline), `admin` (locks, PINs, identities, setup), and here the whole.
+//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), and here the whole.
 
 mod trust;
 
@@ -14,9 +14,9 @@ mod transfer;
 
 mod bench;
 
-mod disk;
-
 mod admin;
+
+mod disk;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -33,7 +33,9 @@ pub(crate) use admin::{
     FirmwareArgs, LockArgs, PinArgs, PinCommand, PinKindArg, RevokeArgs, SetPinArgs,
 };
 pub(crate) use bench::{BenchArgs, Mix, Operation};
-pub(crate) use disk::{DebugCommand, DriveCommand, FormatArgs, PduArgs};
+pub(crate) use disk::{
+    CheckArgs, DebugCommand, DriveCommand, FormatArgs, GrowArgs, InspectArgs, PduArgs, RepairArgs,
+};
 pub(crate) use entries::algorithm;
 pub(crate) use entries::{
     BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs, ScanArgs,
@@ -194,7 +196,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Measure throughput and latencies; writes keys of its own to the drive
     Bench(BenchArgs),
-    /// Work on a drive's image or disk itself, without a server
+    /// Work on a drive's image or block device itself, without a server
     #[command(subcommand)]
     Drive(DriveCommand),
     /// Find out why a client and a drive do not understand each other

@@ -4,7 +4,6 @@
 //! and export (`transfer`) and the benchmark (`bench`).
 
 mod consent;
-mod format;
 mod list;
 mod logs;
 mod read;
@@ -13,6 +12,7 @@ mod write;
 
 mod admin;
 mod batch;
+mod drive;
 mod media;
 mod pdu;
 
@@ -21,7 +21,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::args::{Arguments, Command, DebugCommand, DriveCommand, GlobalArgs};
+use crate::args::{Arguments, Command, DebugCommand, GlobalArgs};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::{bench, transfer};
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Export(args) => busy(None, transfer::export(&global, args, out))?,
         Command::Bench(args) => busy(args.threads, bench::run(&global, args, out))?,
         Command::Debug(DebugCommand::Pdu(args)) => pdu::pdu(&global, &args, out)?,
-        Command::Drive(DriveCommand::Format(args)) => format::format(args, out)?,
+        Command::Drive(command) => drive::drive(command, out)?,
     }
     output.finish()
 }

@@ -17,3 +17,6 @@ mod import;
 
 pub(crate) use export::export;
 pub(crate) use import::import;
+pub(crate) use path::SafePath;
+pub(crate) use progress::Progress;
+pub(crate) use tree::{Existing, Tree};

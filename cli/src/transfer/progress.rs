@@ -8,20 +8,20 @@ use crate::units::counted;
 
 /// A progress bar, or nothing.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
     /// For a known number of bytes.
-    pub(super) fn of_bytes(total: u64) -> Self {
+    pub(crate) fn of_bytes(total: u64) -> Self {
         let bar = ProgressBar::new(total);
         let form = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left  {msg}";
         Self::styled(bar, form)
     }
 
     /// For an unknown one.
-    pub(super) fn open_ended() -> Self {
+    pub(crate) fn open_ended() -> Self {
         Self::styled(
             ProgressBar::no_length(),
             "{spinner} {bytes} {bytes_per_sec}  {msg}",
@@ -37,19 +37,36 @@ impl Progress {
     }
 
     /// One more file of so many bytes, the `count`th.
-    pub(super) fn advance(&self, bytes: u64, count: u64) {
+    pub(crate) fn advance(&self, bytes: u64, count: u64) {
         self.bar.inc(bytes);
         if !self.bar.is_hidden() {
             self.bar.set_message(counted(count, "file"));
         }
     }
 
+    /// So many bytes are done, of so many if that is known.
+    pub(crate) fn show(&self, done: u64, total: u64, message: &str) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        if total > 0 {
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(done);
+        self.bar.set_message(message.to_owned());
+    }
+
+    /// Does something that prints, without the bar in its way.
+    pub(crate) fn suspend(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
     /// A line about something that was left out, above the bar.
-    pub(super) fn complain(&self, line: &str) {
+    pub(crate) fn complain(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -20,21 +20,21 @@ use crate::limits::TEMPORARY_NAMES;
 
 /// A directory to write below.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     root: OwnedFd,
     temporaries: AtomicU64,
 }
 
 /// What becomes of a file that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Existing {
+pub(crate) enum Existing {
     Keep,
     Replace,
 }
 
 /// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TreeError {
+pub(crate) enum TreeError {
     #[error("something of that name is there already; --overwrite replaces files")]
     Exists,
     #[error("a directory of that name is there")]
@@ -53,7 +53,7 @@ const DIRECTORY: OFlags = OFlags::RDONLY
 impl Tree {
     /// Opens a directory, or makes it. Links in its own path are followed: who runs the command
     /// chose it.
-    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let root = File::open(directory)?;
         if !root.metadata()?.is_dir() {
@@ -66,7 +66,7 @@ impl Tree {
     }
 
     /// Writes a file, with the directories on its way.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         path: &SafePath,
         value: &[u8],

@@ -1,17 +1,23 @@
 //! `drive format`: makes an empty drive of a new image, or on demand of what is there.
 //!
-//! Guarantees: without `--force` nothing that exists is touched; with it, what is mounted, open or
+//! Guarantees: without `--force` nothing that exists is touched, but for a block device on which
+//! nothing is; with it, what is mounted, open or
 //! otherwise in use is refused, and nothing is erased before somebody agreed. A new image that
 //! could not be formatted is removed again. Not here: the layout (`kinetic-store`).
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
 
-use kinetic_store::disk::{Disk, FileDisk, refuse_if_mounted_or_open};
+use kinetic_store::disk::{
+    Disk, FileDisk, Occupant, occupant, refuse_if_mounted_or_open, wipe_signatures,
+};
+use kinetic_store::layout::geometry::Geometry;
 use kinetic_store::{FormatOptions, Probe, Seal};
 
-use super::consent::confirm;
 use crate::args::FormatArgs;
+use crate::commands::consent::confirm;
 use crate::failure::Failure;
 use crate::limits::DEFAULT_IMAGE_BYTES;
 use crate::output::{Format, Output};
@@ -77,7 +83,8 @@ fn create(args: &FormatArgs) -> Result<u64, Failure> {
 fn erase(args: &FormatArgs) -> Result<u64, Failure> {
     let path = args.file.as_path();
     let name = path.display();
-    if !args.force {
+    let is_device = fs::metadata(path).is_ok_and(|found| found.file_type().is_block_device());
+    if !args.force && !is_device {
         return Err(Failure::Usage(format!(
             "{name} exists; --force makes an empty drive of it, and all that is on it is lost"
         )));
@@ -89,22 +96,41 @@ fn erase(args: &FormatArgs) -> Result<u64, Failure> {
     }
     refuse_if_mounted_or_open(path)?;
     let disk = FileDisk::open(path)?;
-    let found = kinetic_store::probe(&disk).map_err(|source| Failure::File {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    let content = match found {
-        Probe::Drive => "a drive with all its keys",
-        Probe::Blank => "blank where a drive begins",
-        Probe::Foreign => "something that is no drive",
-    };
-    if !args.yes {
+    let content = content(&disk).map_err(of_file(path))?;
+    if let Some(content) = content.filter(|_| !args.force) {
+        return Err(Failure::Usage(format!(
+            "{name} holds {content}; --force makes an empty drive of it, and all that is on it \
+             is lost"
+        )));
+    }
+    if args.force && !args.yes {
         let size = size_text(disk.capacity());
-        let question = format!("{name} ({size}) is {content}. Erase it?");
+        let content = content.map_or("is blank".to_owned(), |content| format!("holds {content}"));
+        let question = format!("{name} ({size}) {content}. Erase it?");
         confirm(&question, "nothing was erased")?;
     }
     make_drive(&disk, seal(args))?;
     Ok(disk.capacity())
+}
+
+/// What is on a disk, with its article; nothing where it is blank.
+fn content(disk: &FileDisk) -> io::Result<Option<&'static str>> {
+    if kinetic_store::probe(disk)? == Probe::Drive {
+        return Ok(Some("a drive with all its keys"));
+    }
+    Ok(match occupant(disk)? {
+        Occupant::Nothing => None,
+        Occupant::Known(name) => Some(name),
+        Occupant::Unknown => Some("something that is no drive"),
+    })
+}
+
+fn of_file(path: &Path) -> impl Fn(io::Error) -> Failure {
+    let path = path.to_path_buf();
+    move |source| Failure::File {
+        path: path.clone(),
+        source,
+    }
 }
 
 fn make_drive(disk: &FileDisk, seal: Seal) -> Result<(), Failure> {
@@ -117,13 +143,16 @@ fn make_drive(disk: &FileDisk, seal: Seal) -> Result<(), Failure> {
         entropy: random()?,
         zone_size: None,
     };
+    // No host is to take the drive for what was there before it; what is too small for a drive is
+    // left as it is.
+    if Geometry::for_capacity(disk.capacity()).is_some() {
+        wipe_signatures(disk).map_err(of_file(disk.path()))?;
+    }
     Ok(kinetic_store::format_as(disk, &options, seal)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn args(file: &Path) -> FormatArgs {
