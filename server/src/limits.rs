@@ -190,6 +190,9 @@ pub const SCAN_TURN_BYTES: usize = 1 << 20;
 /// Bytes that an entry counts there beside its value.
 pub const SCAN_ENTRY_BYTES: usize = 1 << 10;
 
+/// Milliseconds between two looks at work that others do for a request.
+pub const WAITING_POLL_MS: u64 = 20;
+
 /// Milliseconds that a request for work in the background is given where it says nothing: less
 /// than the patience of clients.
 pub const BACKGROUND_MS: u64 = 20_000;

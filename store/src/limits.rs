@@ -84,6 +84,9 @@ pub const RUN_WRITE: usize = 1 << 20;
 /// Runs of one level that make a merge due.
 pub const MERGE_FANOUT: usize = 4;
 
+/// Merges that putting the index in order takes at most, where damaged runs lie between.
+pub const OPTIMIZE_MERGES: u32 = 8;
+
 /// One tombstone among so many entries of all runs makes a merge of all due.
 pub const TOMBSTONE_SHARE: u64 = 4;
 

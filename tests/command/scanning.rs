@@ -1,4 +1,4 @@
-//! `scan`: it names what is damaged, and nothing else.
+//! `scan` names what is damaged, and nothing else; `optimize` waits until the drive is done.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
@@ -18,6 +18,17 @@ fn unsealed() -> Served {
         image,
         folder,
     }
+}
+
+#[test]
+fn optimize_is_silent_or_says_so_in_json() {
+    let served = Served::new();
+    served.kinetic().args(["put", "a"]).input(b"x").run().done();
+    assert!(served.run(&["optimize"]).done().out.is_empty());
+    let said = served.run(&["optimize", "--output", "json"]).done();
+    assert_eq!(said.json()["optimized"], true, "{said}");
+    let info = served.run(&["info", "--output", "json"]).done();
+    assert_eq!(info.json()["scrub"]["rounds"], 0, "{info}");
 }
 
 /// Flips a bit of the last place where these bytes lie.

@@ -1,4 +1,5 @@
 //! MEDIASCAN: which keys it names, how far it gets, who may, and that others are served meanwhile.
+//! MEDIAOPTIMIZE: its end, who may, and its time.
 
 use bytes::Bytes;
 use kinetic_proto::schema::command::security::Acl;
@@ -171,8 +172,33 @@ fn keys_without_range_are_never_named_and_who_has_it_nowhere_is_refused() {
     };
     let reply = scan(&mut seven, two).success();
     assert_eq!(end_key(&reply).as_deref(), Some(&b"d"[..]));
-    let refused = scan(&mut fresh.talk().speaking_as(8, b"key"), Range::default());
-    assert_eq!(refused.code(), StatusCode::NOT_AUTHORIZED);
+    let mut eight = fresh.talk().speaking_as(8, b"key");
+    for kind in [MessageType::MEDIASCAN, MessageType::MEDIAOPTIMIZE] {
+        let refused = eight.ask(kind, Body::default(), &[]);
+        assert_eq!(refused.code(), StatusCode::NOT_AUTHORIZED);
+    }
+    seven
+        .ask(MessageType::MEDIAOPTIMIZE, Body::default(), &[])
+        .success();
+}
+
+#[test]
+fn the_index_is_put_in_order_and_the_end_comes_back() {
+    let (_fresh, mut talk) = six_keys();
+    let range = Range {
+        end_key: Some(Bytes::from_static(b"c")),
+        ..Range::default()
+    };
+    let reply = talk
+        .ask(MessageType::MEDIAOPTIMIZE, about(range), &[])
+        .success();
+    assert_eq!(end_key(&reply).as_deref(), Some(&b"c"[..]));
+    assert_eq!(reply.keys(), Vec::<String>::new());
+    let optimizing = talk.send(MessageType::MEDIAOPTIMIZE, Body::default(), &[]);
+    let noop = talk.send(MessageType::NOOP, Body::default(), &[]);
+    let order = [(); 2].map(|()| talk.answer().header().ack_sequence);
+    assert_eq!(order, [Some(noop), Some(optimizing)]);
+    assert_eq!(&*talk.get(b"a").success().value, b"123456789");
 }
 
 /// Enough that a scan takes a while: 24 MiB, each value with the sum of it.

@@ -169,6 +169,8 @@ pub(crate) enum Command {
     Flush,
     /// Have the drive read values again and name the keys whose values are damaged
     Scan(ScanArgs),
+    /// Have the drive put its index in order and give back what space that frees
+    Optimize,
     /// Do the puts and deletes of a file together or not at all
     Batch(BatchArgs),
     /// Show the drive's limits

@@ -45,6 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Flush => brief(write::flush(&global, out))?,
         Command::Batch(args) => brief(batch::batch(&global, args, out))?,
         Command::Scan(args) => brief(media::scan(&global, args, out))?,
+        Command::Optimize => brief(media::optimize(&global, out))?,
         Command::Limits => brief(status::show_limits(&global, out))?,
         Command::Lock(args) => brief(admin::lock(&global, args, out))?,
         Command::Unlock(args) => brief(admin::unlock(&global, args, out))?,

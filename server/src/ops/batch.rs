@@ -60,6 +60,7 @@ pub fn member(request: Request, access: &Access) -> Result<Mutation, Status> {
         | Request::Neighbour(_)
         | Request::Range(_)
         | Request::MediaScan(_)
+        | Request::MediaOptimize(_)
         | Request::Flush
         | Request::Logs(_)
         | Request::Security(_)

@@ -37,6 +37,8 @@ pub mod tags;
 
 pub mod media_scan;
 
+pub mod media_optimize;
+
 pub mod flush;
 
 pub mod acl_log;

@@ -11,6 +11,7 @@ use super::get::Get;
 use super::get_log::Logs;
 use super::get_version::GetVersion;
 use super::invalid::Invalid;
+use super::media_optimize::MediaOptimize;
 use super::media_scan::MediaScan;
 use super::neighbour::{Neighbour, Side};
 use super::put::Put;
@@ -48,6 +49,8 @@ pub enum Request {
     Range(KeysInRange),
     /// Looks for values that are not sound.
     MediaScan(Box<MediaScan>),
+    /// Puts the index in order.
+    MediaOptimize(MediaOptimize),
     /// Makes everything durable.
     Flush,
     /// Reads logs.
@@ -102,6 +105,10 @@ impl Request {
                 let range = part_of(RANGE, kind, (command, source))?;
                 let scan = MediaScan::parse(range, source.limits)?;
                 Ok(Self::MediaScan(Box::new(scan)))
+            }
+            MessageType::MEDIAOPTIMIZE => {
+                let range = part_of(RANGE, kind, (command, source))?;
+                Ok(Self::MediaOptimize(MediaOptimize::parse(range)))
             }
             MessageType::GETLOG => {
                 let logs = part_of(GET_LOG, kind, (command, source))?;

@@ -24,6 +24,8 @@ pub enum Unfinished {
     NotCached,
     /// It has had its share of the thread and goes on from where it was.
     OutOfTurn,
+    /// Others are at it; it is to look again later.
+    Waiting,
 }
 
 impl From<NotCached> for Unfinished {

@@ -9,6 +9,7 @@ use kinetic_store::{Durability, Effort, Mutation};
 use super::answer::Answer;
 use super::change::Change;
 use super::get::{self, Extent};
+use super::media_optimize::{self, MediaOptimize};
 use super::media_scan::{self, MediaScan};
 use super::request::{Control, Request};
 use super::status::{Unfinished, locked};
@@ -54,6 +55,8 @@ pub enum Read {
     Range(Access, range::KeysInRange),
     /// MEDIASCAN, and by when it answers with what it has.
     MediaScan(Access, Box<MediaScan>, Deadline),
+    /// MEDIAOPTIMIZE, and by when it answers, done or not.
+    MediaOptimize(Access, MediaOptimize, Deadline),
 }
 
 /// Microseconds of the clock by which requests arrive.
@@ -68,7 +71,7 @@ impl Read {
             Self::Entry(..) | Self::Version(_) | Self::Neighbour(..) => {
                 Answer::of(locked()).with_entry()
             }
-            Self::Range(..) | Self::MediaScan(..) => Answer::of(locked()),
+            Self::Range(..) | Self::MediaScan(..) | Self::MediaOptimize(..) => Answer::of(locked()),
         }
     }
 
@@ -81,6 +84,9 @@ impl Read {
             Self::Neighbour(access, request) => neighbour::run(access, request, device, effort)?,
             Self::Range(access, request) => range::run(access, request, device, effort)?,
             Self::MediaScan(access, scan, _) => media_scan::run(access, scan, device, effort)?,
+            Self::MediaOptimize(access, request, _) => {
+                media_optimize::run(access, request, device, effort)?
+            }
         })
     }
 
@@ -88,7 +94,7 @@ impl Read {
     /// of a kind that can be; soon enough for a client that has said nothing of it.
     #[must_use]
     pub fn within(mut self, limit_ms: Option<u64>, now_us: u64) -> Self {
-        if let Self::MediaScan(_, _, deadline) = &mut self {
+        if let Self::MediaScan(_, _, deadline) | Self::MediaOptimize(_, _, deadline) = &mut self {
             let limit_ms = limit_ms.unwrap_or(BACKGROUND_MS);
             *deadline = Deadline(now_us.saturating_add(limit_ms.saturating_mul(1000)));
         }
@@ -99,6 +105,9 @@ impl Read {
     pub fn cut_short(&mut self, now_us: u64) -> Option<Answer> {
         match self {
             Self::MediaScan(_, scan, deadline) if deadline.0 <= now_us => scan.cut_short(),
+            Self::MediaOptimize(_, request, deadline) if deadline.0 <= now_us => {
+                Some(request.cut_short())
+            }
             _ => None,
         }
     }
@@ -111,7 +120,7 @@ pub fn admit(kind: MessageType, access: &Access) -> Result<(), Denied> {
         MessageType::SECURITY => access.to_drive::<grant::Security>().map(drop),
         MessageType::SETUP => access.to_drive::<grant::Setup>().map(drop),
         MessageType::GETLOG => access.to_drive::<grant::GetLog>().map(drop),
-        MessageType::GETKEYRANGE | MessageType::MEDIASCAN => {
+        MessageType::GETKEYRANGE | MessageType::MEDIASCAN | MessageType::MEDIAOPTIMIZE => {
             access.to_drive::<grant::Range>().map(drop)
         }
         _ => Ok(()),
@@ -157,6 +166,11 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
         Request::MediaScan(scan) => {
             Work::Read(Read::MediaScan(access.clone(), scan, Deadline::default()))
         }
+        Request::MediaOptimize(request) => Work::Read(Read::MediaOptimize(
+            access.clone(),
+            request,
+            Deadline::default(),
+        )),
         Request::Security(request) => match access.to_drive() {
             Ok(grant) => Work::Change(Change::Security(grant, request)),
             Err(denied) => Work::Done(Answer::of(denied.into())),

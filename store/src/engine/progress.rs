@@ -83,6 +83,10 @@ pub struct Checked {
 /// How far the log is.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// How often upkeep was asked to put the index in order.
+    pub optimize_asked: u64,
+    /// How many of those requests are done.
+    pub optimize_done: u64,
     /// A look at superblocks and manifest, for scrub.
     pub checkup: Checkup,
     /// The last group that was written.

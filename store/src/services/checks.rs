@@ -1,6 +1,7 @@
-//! Checks of an open store against its medium, and what they have found.
+//! What an open store does with its medium on demand: checks, and what they have found; its index
+//! put in order.
 //!
-//! Not here: how it is done (`scrub`).
+//! Not here: how it is done (`scrub`, `upkeep`).
 
 use crate::engine::writer::Step;
 use crate::scrub::report::{ScrubFinding, ScrubStatus};
@@ -16,6 +17,26 @@ impl Store {
             drive: inner.drive,
         };
         lock(&inner.scrub).step(&inner.shared, ground, now)
+    }
+
+    /// Asks that everything be flushed and all runs be merged, in the background; joins those who
+    /// wait for that already. What is given back tells when it is done.
+    #[must_use]
+    pub fn optimize(&self) -> u64 {
+        let mut progress = self.inner.shared.progress();
+        if progress.optimize_asked == progress.optimize_done {
+            progress.optimize_asked += 1;
+        }
+        let asked = progress.optimize_asked;
+        drop(progress);
+        self.inner.bells.upkeep.ring();
+        asked
+    }
+
+    /// Whether what [`optimize`](Self::optimize) asked for is done.
+    #[must_use]
+    pub fn is_optimized(&self, asked: u64) -> bool {
+        self.inner.shared.progress().optimize_done >= asked
     }
 
     /// Asks for a round of scrub now, whenever the next one is due.

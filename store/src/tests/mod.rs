@@ -2,6 +2,7 @@
 
 mod damage;
 mod host;
+mod optimize;
 mod reclaim;
 mod rot;
 mod sealing;

@@ -3,17 +3,14 @@
 //! Guarantees: memory is bounded however many keys there are; the exit code tells whether anything
 //! was found. The protocol names keys only, so the reason is what reading the key says.
 
-use std::time::Duration;
-
 use indicatif::ProgressBar;
 use kinetic_client::{Algorithm, Client, StatusCode};
 use serde_json::json;
 
-use super::connect;
+use super::{connect, quantum};
 use crate::args::{GlobalArgs, ScanArgs};
 use crate::failure::Failure;
 use crate::keys::Printed;
-use crate::limits::SCAN_QUANTUM_SECONDS;
 use crate::output::{Format, Output};
 use crate::units::counted;
 
@@ -66,14 +63,6 @@ pub(in crate::commands) async fn scan(
             Err(Failure::Damaged(format!("{values} are damaged")))
         }
     }
-}
-
-/// Less than the time for which the answer is waited.
-fn quantum(global: &GlobalArgs) -> Duration {
-    let longest = Duration::from_secs(SCAN_QUANTUM_SECONDS);
-    global
-        .timeout
-        .map_or(longest, |timeout| longest.min(timeout / 2))
 }
 
 /// Why a scan named this key.

@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
-use crate::limits::DISK_READ_QUEUE;
+use crate::limits::{DISK_READ_QUEUE, WAITING_POLL_MS};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
 use crate::ops::{Answer, Read, Unfinished};
@@ -63,29 +64,70 @@ impl Readers {
     }
 }
 
-fn work(drive: &Drive, queue: &Receiver<Box<Job>>, clock: Clock) {
-    // Reads that have had a turn and are not done. They are as many as connections may wait for.
-    let mut begun = VecDeque::new();
-    loop {
-        let fresh = if begun.is_empty() {
-            queue.recv().map_err(|_closed| TryRecvError::Disconnected)
-        } else {
-            queue.try_recv()
-        };
-        match fresh {
-            Ok(job) => begun.extend(turn(drive, job, clock)),
-            Err(TryRecvError::Empty) => {}
-            // Nobody is left to hear of what is not done.
-            Err(TryRecvError::Disconnected) => return,
+/// Reads that have had a turn and are not done. They are as many as connections may wait for.
+#[derive(Default)]
+struct Begun {
+    /// Those that go on as soon as it is their turn.
+    ready: VecDeque<Box<Job>>,
+    /// Those that wait for what others do.
+    waiting: VecDeque<Box<Job>>,
+    looked_us: u64,
+}
+
+impl Begun {
+    fn keep(&mut self, turn: Turn) {
+        match turn {
+            Turn::Done => {}
+            Turn::Over(job) => self.ready.push_back(job),
+            Turn::Waits(job) => self.waiting.push_back(job),
         }
-        if let Some(job) = begun.pop_front() {
-            begun.extend(turn(drive, job, clock));
+    }
+
+    /// The next new one, after as long a wait as those that are begun allow.
+    fn receive(&self, queue: &Receiver<Box<Job>>) -> Result<Box<Job>, TryRecvError> {
+        let pause = Duration::from_millis(WAITING_POLL_MS);
+        match (self.ready.is_empty(), self.waiting.is_empty()) {
+            (false, _) => queue.try_recv(),
+            (true, true) => queue.recv().map_err(|_closed| TryRecvError::Disconnected),
+            (true, false) => queue.recv_timeout(pause).map_err(|error| match error {
+                RecvTimeoutError::Timeout => TryRecvError::Empty,
+                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+            }),
         }
     }
 }
 
-/// Reads as far as one turn goes; gives back what is not done by then.
-fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Option<Box<Job>> {
+fn work(drive: &Drive, queue: &Receiver<Box<Job>>, clock: Clock) {
+    let mut begun = Begun::default();
+    loop {
+        match begun.receive(queue) {
+            Ok(job) => begun.keep(turn(drive, job, clock)),
+            Err(TryRecvError::Empty) => {}
+            // Nobody is left to hear of what is not done.
+            Err(TryRecvError::Disconnected) => return,
+        }
+        if let Some(job) = begun.ready.pop_front() {
+            begun.keep(turn(drive, job, clock));
+        }
+        let now_us = clock.now_us();
+        if now_us.saturating_sub(begun.looked_us) >= WAITING_POLL_MS * 1000 {
+            begun.looked_us = now_us;
+            for job in std::mem::take(&mut begun.waiting) {
+                begun.keep(turn(drive, job, clock));
+            }
+        }
+    }
+}
+
+/// What came of a turn.
+enum Turn {
+    Done,
+    Over(Box<Job>),
+    Waits(Box<Job>),
+}
+
+/// Reads as far as one turn goes.
+fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Turn {
     // Held, so that the drive cannot be erased and opened between this look and the read.
     let opening = drive.device.store_of(job.epoch);
     let outcome = match &opening {
@@ -94,15 +136,18 @@ fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Option<Box<Job>> {
     };
     let answer = match outcome {
         Ok(answer) => answer,
-        Err(Unfinished::OutOfTurn) => match job.read.cut_short(clock.now_us()) {
-            Some(answer) => answer,
-            None => return Some(job),
-        },
+        Err(unfinished @ (Unfinished::OutOfTurn | Unfinished::Waiting)) => {
+            match (job.read.cut_short(clock.now_us()), unfinished) {
+                (Some(answer), _) => answer,
+                (None, Unfinished::Waiting) => return Turn::Waits(job),
+                (None, _) => return Turn::Over(job),
+            }
+        }
         Err(Unfinished::NotCached) => {
             let text = "the disk was not read although there was time for it";
             Answer::of(StatusCode::INTERNAL_ERROR.with_text(text))
         }
     };
     job.inbox.put(Done::Read(job.token, Box::new(answer)));
-    None
+    Turn::Done
 }

@@ -196,3 +196,21 @@ fn a_drive_with_a_damaged_run_can_be_filled_and_serves_on() {
         drive.reopen();
     }
 }
+
+#[test]
+fn putting_the_index_in_order_ends_where_a_run_is_damaged() {
+    let (mut drive, model) = one_run(1500);
+    let gap = drive.rot_a_leaf();
+    for number in 0..900_u32 {
+        drive.put(&number.to_be_bytes(), &[1; 200]).unwrap();
+    }
+    let asked = drive.store.optimize();
+    drive.settle();
+    assert!(drive.store.is_optimized(asked));
+    for (key, value) in &model {
+        match drive.value(key) {
+            Ok(found) => assert_eq!(found, value[..]),
+            Err(_) => assert!(holds(&gap, key)),
+        }
+    }
+}

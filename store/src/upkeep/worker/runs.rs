@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::optimize::Share;
 use super::state::{After, Upkeep};
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::Step;
@@ -55,12 +56,22 @@ impl Upkeep {
         // What a damaged run hides cannot be dropped: merging again and again would not change it.
         let dense = self.is_sound() && merge::is_dense(runs);
         let wanted = full || dense || self.reclaim.wants_merge();
-        let due = merge::plan(runs, is_damaged);
-        let due = due.or_else(|| wanted.then(|| merge::plan_all(runs, is_damaged)).flatten());
-        let Some(plan) = due.filter(|plan| self.fits(plan, shared)) else {
+        let all = || merge::plan_all(runs, is_damaged);
+        let due = if self.optimizes() {
+            all()
+        } else {
+            merge::plan(runs, is_damaged).or_else(|| wanted.then(all).flatten())
+        };
+        let count = runs.len();
+        let due = due.filter(|plan| self.fits(plan, shared));
+        self.optimized(due.as_ref().map(|plan| match plan.places.len() == count {
+            true => Share::All,
+            false => Share::Part,
+        }));
+        let Some(plan) = due else {
             return Ok(());
         };
-        let whole = plan.places.end == runs.len();
+        let whole = plan.places.end == count;
         let tombstones = if whole {
             Tombstones::Drop
         } else {

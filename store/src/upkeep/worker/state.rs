@@ -32,6 +32,8 @@ pub struct Upkeep {
     pub(super) flush: Option<Flush>,
     pub(super) merge: Option<Merge>,
     pub(super) reclaim: Reclaim,
+    /// Putting the index in order, where somebody asks for it.
+    pub(super) optimizing: Optimizing,
     /// Bytes of log at the last step of reclaim: whether anybody else is at work.
     pub(super) log_seen: u64,
     /// Commits that waited for room may go on, and nobody has woken the writer yet.
@@ -49,6 +51,20 @@ pub struct Upkeep {
     pub(super) must_move: bool,
     pub(super) retry_at: u64,
     pub(super) freeze_again_at: u64,
+}
+
+/// What has been done of putting the index in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Optimizing {
+    /// Nobody asks.
+    #[default]
+    Nothing,
+    /// This group and all before it are to be in runs first.
+    Flush(u64),
+    /// So many merges were begun.
+    Merge(u32),
+    /// The last one was begun.
+    Last,
 }
 
 #[derive(Debug)]
@@ -97,6 +113,7 @@ impl Upkeep {
             flush: None,
             merge: None,
             reclaim: Reclaim::new(shared.progress().written_group),
+            optimizing: Optimizing::default(),
             log_seen: 0,
             let_go: false,
             after: After::Nothing,

@@ -139,6 +139,9 @@ impl Upkeep {
             return self.step_flush(shared);
         }
         if self.merge.is_none() {
+            if self.optimize(shared) == Step::Worked {
+                return Ok(Step::Worked);
+            }
             self.start_merge(shared)?;
         }
         if self.merge.is_some() {
