@@ -117,6 +117,7 @@ With --salvage DIR, every value that can be read is written below DIR, and nothi
   DIR/keys-hex          the same for keys that are no path: their bytes in hexadecimal digits
   DIR/uncertain[-hex]   values that may have been replaced or deleted by what cannot be read
   DIR/unreadable.txt    what could not be read, a line for each key or range of keys
+Files hold values alone: versions and tags are not saved.
 
 Examples:
   kinetic drive repair drive.img

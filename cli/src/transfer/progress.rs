@@ -2,7 +2,9 @@
 //!
 //! Guarantees: silent elsewhere, but for what could not be transferred. Not here: totals.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Once;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::units::counted;
 
@@ -10,6 +12,7 @@ use crate::units::counted;
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
+    appeared: Once,
 }
 
 impl Progress {
@@ -28,12 +31,22 @@ impl Progress {
         )
     }
 
+    /// For what is over at once as a rule: it appears with the first thing that it shows.
+    pub(crate) fn late() -> Self {
+        let progress = Self::of_bytes(0);
+        progress.bar.set_draw_target(ProgressDrawTarget::hidden());
+        progress
+    }
+
     fn styled(bar: ProgressBar, form: &str) -> Self {
         // A form that indicatif does not understand leaves its own in place.
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style);
         }
-        Self { bar }
+        Self {
+            bar,
+            appeared: Once::new(),
+        }
     }
 
     /// One more file of so many bytes, the `count`th.
@@ -46,6 +59,8 @@ impl Progress {
 
     /// So many bytes are done, of so many if that is known.
     pub(crate) fn show(&self, done: u64, total: u64, message: &str) {
+        let stderr = || self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        self.appeared.call_once(stderr);
         if self.bar.is_hidden() {
             return;
         }

@@ -53,10 +53,16 @@ pub enum OpenError {
     #[error(transparent)]
     Slots(#[from] SlotsError),
     /// The manifest cannot be read.
-    #[error("{0}; the drive is left as it is")]
+    #[error(
+        "{0}; the drive is left as it is: `kinetic drive check` tells what is damaged, and \
+         `kinetic drive repair --salvage DIR` saves what can be read"
+    )]
     Manifest(#[from] ManifestError),
     /// The log cannot be replayed.
-    #[error("{0}; the drive is left as it is")]
+    #[error(
+        "{0}; the drive is left as it is: `kinetic drive check` tells what is damaged, and \
+         `kinetic drive repair --salvage DIR` saves what can be read"
+    )]
     Log(#[from] ScanError),
     /// The disk failed while the drive was made ready.
     #[error("making the drive ready failed: {0}")]

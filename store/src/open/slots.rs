@@ -39,7 +39,8 @@ pub enum SlotsError {
     /// The file or device is smaller than when it was formatted.
     #[error(
         "the disk has {found} bytes, but the drive on it was made with {expected}: \
-         the end is missing"
+         the end is missing; copy it again if it was cut short, or save what can be read with \
+         `kinetic drive repair --salvage DIR`"
     )]
     Truncated {
         /// Bytes of the disk.

@@ -70,7 +70,7 @@ pub(super) fn examine(
     depth: Depth,
     tell: &mut Tell<'_>,
 ) -> Result<Tally, Failure> {
-    let progress = Progress::of_bytes(0);
+    let progress = Progress::late();
     let mut outcome = Ok(());
     let mut hear = |told: Told<'_>| match told {
         // A reader that has gone ends the telling, not the check.

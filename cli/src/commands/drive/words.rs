@@ -59,9 +59,11 @@ impl Words {
         match finding {
             Finding::Mendable(mend) => Self::new(mend_words(mend), "it costs nothing yet", REPAIR),
             Finding::Settings(faults) => {
-                let [first, second] = &**faults;
+                let [first, second] = (**faults).each_ref().map(ToString::to_string);
+                let second = Some(second).filter(|second| *second != first);
+                let second = second.map_or_else(String::new, |second| format!("; {second}"));
                 Self::new(
-                    format!("both copies of the settings are lost: {first}; {second}"),
+                    format!("both copies of the settings are lost: {first}{second}"),
                     "identities, PINs and the cluster version are gone",
                     REFUSED,
                 )

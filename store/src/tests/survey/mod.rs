@@ -1,5 +1,7 @@
 //! Looking at drives that nobody opens: what is found, what is saved, and that nothing is written.
 
+mod books;
+
 use super::*;
 use crate::disk::Disk;
 use crate::entry::State;
