@@ -395,6 +395,23 @@ impl Store {
         lock(&self.inner.upkeep).under_way()
     }
 
+    /// First byte and length on the disk of the value of a key, where it has one; for histories
+    /// that mean to damage it.
+    #[cfg(feature = "sabotage")]
+    #[must_use]
+    pub fn place_of(&self, key: &[u8]) -> Option<(u64, u64)> {
+        let shared = &self.inner.shared;
+        let entry = shared.view().lookup(&shared.reader, key, Effort::Disk);
+        let value = entry.ok().flatten()?.live()?;
+        let position = shared.geometry.position(value.location);
+        let stored = shared
+            .keys
+            .at(value.location.zone)?
+            .cipher
+            .stored32(value.length);
+        (stored > 0).then_some((position, u64::from(stored)))
+    }
+
     /// Compares the accounting of live bytes with a full scan of the runs; for tests and checks.
     pub fn live_bytes_by_scan(&self) -> Result<LiveBytes, ReadError> {
         let shared = &self.inner.shared;

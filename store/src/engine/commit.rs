@@ -131,6 +131,26 @@ impl Prepared {
         (self.records_length + self.values_length) as u64
     }
 
+    /// A deliberate bug: takes half of a batch out, which nobody waits for.
+    pub(crate) fn split_off_half(&mut self) -> Option<Self> {
+        let half = self.commit.mutations.len() / 2;
+        if half == 0 {
+            return None;
+        }
+        let commit = Commit {
+            mutations: self.commit.mutations.drain(..half).collect(),
+            durability: Durability::WriteBack,
+            token: self.commit.token,
+            completion: Arc::clone(&self.commit.completion),
+        };
+        Some(Self {
+            commit,
+            checksums: self.checksums.drain(..half).collect(),
+            records_length: self.records_length,
+            values_length: self.values_length,
+        })
+    }
+
     /// Tells whoever waits.
     pub fn complete(&self, outcome: Result<(), CommitError>) {
         self.commit.completion.complete(self.commit.token, outcome);

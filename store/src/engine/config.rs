@@ -9,6 +9,7 @@ use crate::limits::{
     CACHE_BYTES, FREE_SHARE, FREE_ZONES, LOG_BYTES, MEMTABLE_BYTES, MERGE_FANOUT, QUEUE_BYTES,
     READY_LOG_BYTES, READY_LOG_ZONES, SCRUB_EVERY_US, SCRUB_PACE, UNSYNCED_AGE_US, UNSYNCED_BYTES,
 };
+use crate::run::AtDamage;
 
 /// Options of an open drive; sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +37,8 @@ pub struct Options {
     pub sabotage: Sabotage,
 }
 
-/// Deliberate bugs that a test switches on to show that it would notice them.
-#[cfg(feature = "sabotage")]
+/// Deliberate bugs that a test switches on to show that it would notice them. Only builds with the
+/// feature `sabotage` can switch one on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sabotage {
     /// None: the production engine.
@@ -47,12 +48,24 @@ pub enum Sabotage {
     SkipSync,
     /// Answers writes that ask for durability before the sync.
     AnswerEarly,
+    /// Goes on after a failed sync as if it had succeeded.
+    SwallowSyncError,
     /// Serves values without verifying them, and replays groups without verifying values.
     IgnoreChecksums,
-    /// Moves a value whatever its key refers to by then.
-    MoveAlways,
     /// Frees zones to which only memtables refer.
     FreeEarly,
+    /// Drops tombstones in merges that leave older runs out.
+    DropTombstones,
+    /// Asks older runs where a block of a newer one cannot be read.
+    FallThrough,
+    /// Moves a value whatever its key refers to by then.
+    MoveAlways,
+    /// Goes on in the zone in which the boot before ended.
+    AppendToOldZone,
+    /// Writes another group where the disk did not take one, under the same nonces.
+    ReuseNonce,
+    /// Writes a batch in two groups.
+    SplitBatch,
 }
 
 impl Default for Options {
@@ -85,56 +98,33 @@ impl Options {
     /// Whether values are checked when they are read.
     #[must_use]
     pub fn checking(&self) -> Checking {
-        if self.ignores_checksums() {
+        if self.has(Sabotage::IgnoreChecksums) {
             Checking::Off
         } else {
             Checking::On
         }
     }
 
-    /// Whether a check is switched off by a deliberate bug.
+    /// What a search does at a block that cannot be read.
     #[must_use]
-    pub fn ignores_checksums(&self) -> bool {
-        #[cfg(feature = "sabotage")]
-        return self.sabotage == Sabotage::IgnoreChecksums;
-        #[cfg(not(feature = "sabotage"))]
-        false
+    pub fn at_damage(&self) -> AtDamage {
+        if self.has(Sabotage::FallThrough) {
+            AtDamage::LookFurther
+        } else {
+            AtDamage::Stop
+        }
     }
 
-    /// Whether moves are done without their condition by a deliberate bug.
+    /// Whether this deliberate bug is switched on; never outside of test builds.
     #[must_use]
-    pub fn moves_unconditionally(&self) -> bool {
+    pub fn has(&self, bug: Sabotage) -> bool {
         #[cfg(feature = "sabotage")]
-        return self.sabotage == Sabotage::MoveAlways;
+        return self.sabotage == bug;
         #[cfg(not(feature = "sabotage"))]
-        false
-    }
-
-    /// Whether zones are freed that memtables refer to, by a deliberate bug.
-    #[must_use]
-    pub fn frees_early(&self) -> bool {
-        #[cfg(feature = "sabotage")]
-        return self.sabotage == Sabotage::FreeEarly;
-        #[cfg(not(feature = "sabotage"))]
-        false
-    }
-
-    /// Whether writes are answered before their sync by a deliberate bug.
-    #[must_use]
-    pub fn answers_early(&self) -> bool {
-        #[cfg(feature = "sabotage")]
-        return self.sabotage == Sabotage::AnswerEarly;
-        #[cfg(not(feature = "sabotage"))]
-        false
-    }
-
-    /// Whether syncs are skipped by a deliberate bug.
-    #[must_use]
-    pub fn skips_syncs(&self) -> bool {
-        #[cfg(feature = "sabotage")]
-        return self.sabotage == Sabotage::SkipSync;
-        #[cfg(not(feature = "sabotage"))]
-        false
+        {
+            let _never = bug;
+            false
+        }
     }
 }
 

@@ -117,6 +117,8 @@ pub struct Progress {
     pub exhausted: bool,
     /// The writer should switch memtables at the next chance.
     pub freeze_wanted: bool,
+    /// Where there is no log zone to go on in: the ordinal that the next one will have.
+    pub next_ordinal: Option<u64>,
 }
 
 impl Progress {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use super::commit::{Commit, Prepared};
-use super::config::Options;
+use super::config::{Options, Sabotage};
 use super::moves::Moves;
 use super::progress::{Progress, Waiter, refuse};
 use super::queue::Queue;
@@ -228,12 +228,14 @@ impl Shared {
         Counters::add(&self.counters.syncs, 1);
         // The writer starts a new block behind whatever this sync may make durable.
         self.progress().syncs_started += 1;
-        if self.options.skips_syncs() {
+        if self.options.has(Sabotage::SkipSync) {
             return Ok(());
         }
-        self.disk
-            .sync()
-            .inspect_err(|_| self.read_only.store(true, Ordering::Release))
+        let outcome = self.disk.sync();
+        if outcome.is_err() && self.options.has(Sabotage::SwallowSyncError) {
+            return Ok(());
+        }
+        outcome.inspect_err(|_| self.read_only.store(true, Ordering::Release))
     }
 
     /// What the host did not take, if it is being tried again at the moment.

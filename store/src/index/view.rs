@@ -83,8 +83,11 @@ impl View {
             return Ok(Some(entry));
         }
         for run in self.runs.iter() {
-            if let Some(entry) = run.get(reader, key, effort)? {
-                return Ok(Some(entry));
+            match run.get(reader, key, effort) {
+                Ok(Some(entry)) => return Ok(Some(entry)),
+                Ok(None) => {}
+                Err(error) if reader.ends_at(&error) => return Err(error.into()),
+                Err(_) => {}
             }
         }
         Ok(None)

@@ -20,8 +20,8 @@ use super::format::FormatError;
 use super::settings::{Area, SettingsError};
 use super::slots::{self, SlotsError};
 use crate::disk::{Disk, PatientDisk};
-use crate::engine::config::Options;
-use crate::engine::progress::Progress;
+use crate::engine::config::{Options, Sabotage};
+use crate::engine::progress::{LogZone, Progress};
 use crate::engine::salt::SaltSource;
 use crate::engine::shared::{Parts, Shared};
 use crate::engine::writer::Writer;
@@ -138,20 +138,16 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
     let mut state = manifest.state;
     let found = find(&*disk, &superblock, &state, (&options, &keys))?;
 
-    let syncs = if options.skips_syncs() {
-        Syncs::Skipped
-    } else {
-        Syncs::Done
-    };
     let sole = SoleDisk {
         disk: &*disk,
         geometry,
-        syncs,
+        syncs: syncs(&options),
     };
     let superblock = next_boot(superblock, &sole)?;
     Area::of(&*disk, &superblock).settle(&|| sole.sync())?;
     rewrite_unsure(&manifest.last, &found.chain, &sole)?;
     settle(&mut state, &found, superblock.manifest.zone)?;
+    let old_end = unsealed(&mut state, &found, &options)?;
     let runs = runs_of(&state);
     let start = Start {
         keys: &keys,
@@ -165,7 +161,9 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
     let shared = Shared::new(Parts {
         uuid: ledger.superblock.uuid,
         boot: ledger.superblock.boot,
-        reader: BlockReader::new(Arc::clone(&disk), geometry, cache).with_keys(Arc::clone(&keys)),
+        reader: BlockReader::new(Arc::clone(&disk), geometry, cache)
+            .with_keys(Arc::clone(&keys))
+            .at_damage(options.at_damage()),
         values: ValueReader::new(
             Arc::clone(&disk),
             geometry,
@@ -190,11 +188,20 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
         },
     });
     let upkeep = Upkeep::new((ledger, space), salts, Rewrap::new(key), &shared);
+    let writer = Writer::new(found.last_group, found.last_seqno, found.replayed);
     Ok(Recovered {
-        writer: Writer::new(found.last_group, found.last_seqno, found.replayed),
+        writer: writer.continuing(old_end),
         shared,
         upkeep,
     })
+}
+
+fn syncs(options: &Options) -> Syncs {
+    if options.has(Sabotage::SkipSync) {
+        Syncs::Skipped
+    } else {
+        Syncs::Done
+    }
 }
 
 /// The live runs, ready to be searched.
@@ -240,7 +247,7 @@ fn find(
     state: &ManifestState,
     (options, keys): (&Options, &Keys),
 ) -> Result<Found, ScanError> {
-    let values = if options.ignores_checksums() {
+    let values = if options.has(Sabotage::IgnoreChecksums) {
         Values::Believed
     } else {
         Values::Verified
@@ -350,6 +357,27 @@ fn settle(state: &mut ManifestState, found: &Found, manifest: ZoneId) -> Result<
     unused
         .into_iter()
         .try_for_each(|zone| state.apply(&Edit::Free(zone)))
+}
+
+/// A deliberate bug: the log goes on where the boot before ended. Takes back that it is sealed.
+fn unsealed(
+    state: &mut ManifestState,
+    found: &Found,
+    options: &Options,
+) -> Result<Option<(LogZone, u32)>, Contradiction> {
+    let last = found.chain.links.last();
+    let last = last.filter(|_| options.has(Sabotage::AppendToOldZone));
+    let zone = last.and_then(|link| Some((link, found.zones.get(link.zone)?)));
+    let Some((link, info)) = zone else {
+        return Ok(None);
+    };
+    state.apply(&Edit::Zone(ZoneInfo { end: None, ..*info }))?;
+    let zone = LogZone {
+        stamp: info.stamp,
+        ordinal: info.ordinal,
+    };
+    let end = link.start.offset.saturating_add(link.header.length);
+    Ok(Some((zone, end)))
 }
 
 struct Start<'a> {

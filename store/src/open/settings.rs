@@ -145,17 +145,6 @@ impl<'a> Area<'a> {
         settings: &[u8],
         sync: &dyn Fn() -> io::Result<()>,
     ) -> Result<(), SettingsError> {
-        // Once the first slot is synced the new settings are durable; where the second one fails,
-        // opening the drive repairs it.
-        self.write_both(settings, sync).map(drop)
-    }
-
-    /// The outcome of the first slot, and in it that of the second one.
-    fn write_both(
-        &self,
-        settings: &[u8],
-        sync: &dyn Fn() -> io::Result<()>,
-    ) -> Result<io::Result<()>, SettingsError> {
         let (bytes, limit) = (settings.len() as u64, self.place(Slot::First).room());
         if bytes > limit {
             return Err(SettingsError::TooLarge { bytes, limit });
@@ -170,8 +159,11 @@ impl<'a> Area<'a> {
                 .write_at(position, &[IoSlice::new(&[0; BLOCK_LEN])]);
             return Err(error.into());
         }
+        // Once the first slot is synced the new settings are durable; where the second one fails,
+        // opening the drive repairs it.
         let second = self.put(sequence.saturating_add(1), settings);
-        Ok(second.and_then(|()| sync()))
+        let _repaired_later = second.and_then(|()| sync());
+        Ok(())
     }
 
     /// What both slots hold.
@@ -179,20 +171,25 @@ impl<'a> Area<'a> {
         [Slot::First, Slot::Second].map(|slot| self.slot(slot)?.ok_or(SettingsFault::Damaged))
     }
 
-    /// Makes sure that both slots hold what is in force: the newer one may be what a host shows
-    /// from its cache after a sync that failed, or a cut may have come before the end of longer
-    /// ones was wiped.
+    /// Makes sure that both slots hold what is in force. The newer one may be what a host shows
+    /// from its cache and could not write, without telling this process: it is written again
+    /// before the other one is touched.
     pub(crate) fn settle(&self, sync: &dyn Fn() -> io::Result<()>) -> Result<(), SettingsError> {
+        let SettingsCopy { sequence, settings } = self.read()?;
         let [first, second] = [Slot::First, Slot::Second].map(|slot| self.slot(slot));
-        match (first, second) {
-            (Ok(Some(first)), Ok(Some(second)))
-                if first.settings == second.settings && self.is_clean(first.settings.len()) =>
-            {
-                Ok(())
-            }
-            // No failure may go unnoticed here: after a failed sync no later one proves anything.
-            _ => Ok(self.write_both(&self.read()?.settings, sync)??),
+        let alike = match (first, second) {
+            (Ok(Some(first)), Ok(Some(second))) => first.settings == second.settings,
+            _ => false,
+        };
+        let settled = alike && self.is_clean(settings.len());
+        self.put(sequence, &settings)?;
+        // No failure may go unnoticed: after a failed sync no later one proves anything.
+        sync()?;
+        if !settled {
+            self.put(sequence.saturating_add(1), &settings)?;
+            sync()?;
         }
+        Ok(())
     }
 
     /// How many slots do not verify, or lag.

@@ -176,6 +176,15 @@ pub enum Admission {
     Pass,
 }
 
+/// What a search does at a block that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtDamage {
+    /// It stops: what older runs hold may have been deleted since.
+    Stop,
+    /// A deliberate bug: it asks older runs.
+    LookFurther,
+}
+
 /// Reads blocks, from memory if they are there.
 #[derive(Clone)]
 pub struct BlockReader {
@@ -184,6 +193,7 @@ pub struct BlockReader {
     cache: Arc<BlockCache>,
     keys: Arc<Keys>,
     admission: Admission,
+    at_damage: AtDamage,
 }
 
 impl BlockReader {
@@ -196,6 +206,7 @@ impl BlockReader {
             cache,
             keys: Arc::default(),
             admission: Admission::Keep,
+            at_damage: AtDamage::Stop,
         }
     }
 
@@ -203,6 +214,18 @@ impl BlockReader {
     #[must_use]
     pub fn with_keys(self, keys: Arc<Keys>) -> Self {
         Self { keys, ..self }
+    }
+
+    /// The same reader, for searches that do this at damage.
+    #[must_use]
+    pub fn at_damage(self, at_damage: AtDamage) -> Self {
+        Self { at_damage, ..self }
+    }
+
+    /// Whether a search ends at this error.
+    #[must_use]
+    pub fn ends_at(&self, error: &BlockError) -> bool {
+        self.at_damage == AtDamage::Stop || *error == BlockError::NotCached
     }
 
     /// The same reader with another admission.

@@ -25,7 +25,7 @@ pub mod cursor;
 pub mod verify;
 
 pub use builder::{BuildError, RunBuilder};
-pub use cache::{Admission, BlockCache, BlockError, BlockReader};
+pub use cache::{Admission, AtDamage, BlockCache, BlockError, BlockReader};
 pub use cursor::{Direction, Gap, RunCursor};
 pub use format::block::{BlockFault, BlockHandle, Kind as BlockKind, RunId};
 pub use format::meta::{Extent, RunMeta};

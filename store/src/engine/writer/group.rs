@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::effort::Effort;
 use crate::engine::commit::{Expected, Mutation, Prepared};
+use crate::engine::config::Sabotage;
 use crate::engine::moves::Move;
 use crate::engine::shared::{Counters, Shared};
 use crate::entry::{Attributes, Entry, Key, Seqno, State, ValueRef};
@@ -198,7 +199,7 @@ impl Group {
             Err(ReadError::NotFound | ReadError::Unreadable(_)) => None,
         };
         let same = current.as_ref() == Some(&moved.from);
-        if !same && !check.shared.options.moves_unconditionally() {
+        if !same && !check.shared.options.has(Sabotage::MoveAlways) {
             return Ok(());
         }
         let State::Live(attributes, value) = &moved.from.state else {

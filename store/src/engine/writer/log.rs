@@ -16,8 +16,9 @@ use super::group::{Check, Group, NeedsDisk, Outcome};
 use super::step::{Need, Step};
 use crate::effort::Effort;
 use crate::engine::commit::{Commit, Durability, Prepared};
+use crate::engine::config::Sabotage;
 use crate::engine::moves::{Move, Moved};
-use crate::engine::progress::{LogZone, SealRequest, Waiter};
+use crate::engine::progress::{LogZone, Progress, SealRequest, Waiter};
 use crate::engine::shared::{Counters, Shared};
 use crate::entry::{Seqno, State};
 use crate::error::{CommitError, CommitFailure};
@@ -62,6 +63,16 @@ impl Writer {
             log_since_freeze: replayed,
             sealed: Vec::new(),
         }
+    }
+
+    /// A deliberate bug: goes on in a zone of another boot, from there on.
+    #[must_use]
+    pub fn continuing(mut self, old: Option<(LogZone, u32)>) -> Self {
+        if let Some((zone, offset)) = old {
+            self.zone = Some(zone);
+            self.offset = offset;
+        }
+        self
     }
 
     /// Writes one group of waiting commits.
@@ -195,7 +206,10 @@ impl Writer {
         Step::Worked
     }
 
-    fn commit(&mut self, shared: &Shared, taken: Vec<Prepared>, effort: Effort) -> Step {
+    fn commit(&mut self, shared: &Shared, mut taken: Vec<Prepared>, effort: Effort) -> Step {
+        if shared.options.has(Sabotage::SplitBatch) {
+            self.write_half(shared, &mut taken, effort);
+        }
         let mut group = Group::new(self.last_seqno);
         let view = shared.view();
         let mut outcomes = Vec::with_capacity(taken.len());
@@ -235,6 +249,23 @@ impl Writer {
         self.answer(shared, used, outcomes);
         self.freeze_if_due(shared);
         Step::Worked
+    }
+
+    /// A deliberate bug: a batch goes into two groups, of which this writes the first.
+    fn write_half(&mut self, shared: &Shared, taken: &mut [Prepared], effort: Effort) {
+        let view = shared.view();
+        let check = Check {
+            shared,
+            view: &view,
+            effort,
+        };
+        let mut group = Group::new(self.last_seqno);
+        let first = taken.first_mut().and_then(Prepared::split_off_half);
+        let added = first.map(|half| group.add(&half, &check));
+        let sound = matches!(added, Some(Ok(Ok(())))) && !group.entries.is_empty();
+        if sound && self.write(shared, &mut group).is_ok() {
+            self.publish(group, &view, &shared.cipher);
+        }
     }
 
     /// Writes a group. When the disk does not take it, asks for the zone to be sealed.
@@ -284,6 +315,9 @@ impl Writer {
         };
         let position = shared.geometry.position(location);
         if let Err(error) = shared.disk.write_at(position, &parts) {
+            if shared.options.has(Sabotage::ReuseNonce) {
+                return Err(error.kind());
+            }
             self.zone = None;
             let seal = SealRequest {
                 zone: zone.stamp.zone,
@@ -368,7 +402,7 @@ impl Writer {
                 // Also where nothing was logged: the delete that made it so may not be durable.
                 (Durability::WriteThrough | Durability::Flush, Ok(())) => progress.written_group,
             };
-            if wanted <= progress.durable_group || shared.options.answers_early() {
+            if wanted <= progress.durable_group || shared.options.has(Sabotage::AnswerEarly) {
                 tell.push((waiter, outcome));
             } else {
                 progress.durable_waiters.push_back((wanted, waiter));
@@ -394,7 +428,7 @@ impl Writer {
         let due = progress.freeze_wanted
             || view.active.bytes() >= shared.options.memtable_bytes
             || self.log_since_freeze >= shared.options.log_bytes;
-        let Some(replay) = self.replay_point(progress.ready.front()).filter(|_| due) else {
+        let Some(replay) = self.replay_point(&progress).filter(|_| due) else {
             return;
         };
         progress.freeze_wanted = false;
@@ -410,12 +444,13 @@ impl Writer {
         });
     }
 
-    /// Where the log goes on: behind the last group, or in the next zone where none is open.
-    fn replay_point(&self, next: Option<&LogZone>) -> Option<ReplayPoint> {
-        let (ordinal, offset) = match (self.zone, next) {
+    /// Where the log goes on: behind the last group, or in the next zone where none is open. A
+    /// full drive may have none before a flush has shown what is dead.
+    fn replay_point(&self, progress: &Progress) -> Option<ReplayPoint> {
+        let (ordinal, offset) = match (self.zone, progress.ready.front()) {
             (Some(zone), _) => (zone.ordinal, self.offset),
             (None, Some(zone)) => (zone.ordinal, BLOCK32),
-            (None, None) => return None,
+            (None, None) => (progress.next_ordinal?, BLOCK32),
         };
         Some(ReplayPoint {
             ordinal,

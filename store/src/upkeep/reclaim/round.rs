@@ -98,6 +98,13 @@ impl Reclaim {
         self.round.is_some()
     }
 
+    /// Whether it has handed in moves and was not told yet what became of them.
+    #[must_use]
+    pub fn has_moves(&self) -> bool {
+        let stage = self.round.as_ref().map(|round| &round.stage);
+        matches!(stage, Some(Stage::Commit))
+    }
+
     /// Whether all runs are to be merged, since that frees what was emptied.
     #[must_use]
     pub fn wants_merge(&self) -> bool {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::optimize::Share;
 use super::state::{After, Upkeep};
+use crate::engine::config::Sabotage;
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::Step;
 use crate::layout::zone_header::ZoneKind;
@@ -72,7 +73,7 @@ impl Upkeep {
             return Ok(());
         };
         let whole = plan.places.end == count;
-        let tombstones = if whole {
+        let tombstones = if whole || shared.options.has(Sabotage::DropTombstones) {
             Tombstones::Drop
         } else {
             Tombstones::Keep

@@ -88,10 +88,14 @@ pub struct UnderWay {
     pub merge: bool,
     /// A round of reclaim.
     pub reclaim: bool,
+    /// Its moves wait for the writer, or for being found in the log.
+    pub moves: bool,
     /// A change of the manifest that is not durable yet.
     pub change: bool,
     /// That change moves the manifest to a fresh zone.
     pub move_of_manifest: bool,
+    /// That change frees zones.
+    pub freeing: bool,
 }
 
 impl Upkeep {
@@ -154,8 +158,10 @@ impl Upkeep {
             flush: self.flush.is_some(),
             merge: self.merge.is_some(),
             reclaim: self.reclaim.is_busy(),
+            moves: self.reclaim.has_moves(),
             change: self.ledger.is_busy(),
             move_of_manifest: self.ledger.is_moving(),
+            freeing: matches!(self.after, After::Freed(_)),
         }
     }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::state::{After, Upkeep};
-use crate::engine::config::ready_zones;
+use crate::engine::config::{Sabotage, ready_zones};
 use crate::engine::progress::LogZone;
 use crate::engine::shared::Shared;
 use crate::engine::writer::Step;
@@ -112,6 +112,7 @@ impl Upkeep {
             count => count,
         };
         let dry = count == 0 && ready == 0;
+        progress.next_ordinal = dry.then_some(self.ledger.state.counters.next_ordinal);
         if dry && hope && !moves {
             // Nobody else gets anything to do before reclaim has made room.
             progress.exhausted = false;
@@ -195,7 +196,7 @@ impl Upkeep {
     /// Zones of values to which neither runs nor memtables refer, and which take no more writes.
     fn dead_zones(&self, shared: &Shared) -> Vec<ZoneId> {
         let state = &self.ledger.state;
-        let early = shared.options.frees_early();
+        let early = shared.options.has(Sabotage::FreeEarly);
         let filling = shared.progress().ready.len() as u64 + 1;
         let is_past = |info: &ZoneInfo| match info.kind {
             // A deliberate bug: what only memtables refer to does not count.
