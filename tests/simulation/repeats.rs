@@ -7,7 +7,7 @@ const SEEDS: u64 = 40;
 
 #[test]
 fn a_seed_repeats_its_trace_and_differs_from_all_others() {
-    let trace = |seed| match run(seed, Sabotage::Off) {
+    let trace = |seed| match run(seed, Sabotage::Off, None) {
         Ok(report) => report.trace_hash,
         Err(violation) => panic!("{violation}"),
     };
@@ -23,7 +23,7 @@ fn a_seed_repeats_its_trace_and_differs_from_all_others() {
 #[test]
 fn a_violation_repeats_too() {
     let violation = |seed| {
-        run(seed, Sabotage::SkipSync)
+        run(seed, Sabotage::SkipSync, None)
             .err()
             .map(|found| found.to_string())
     };

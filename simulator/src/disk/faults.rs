@@ -27,17 +27,36 @@ enum Honesty {
 pub(super) struct Faults {
     stop: Option<(u64, Stopped)>,
     sync: Option<(u64, SyncFailure)>,
-    full: Option<Full>,
+    full: Option<Spell>,
     unreadable: Vec<(u64, u64)>,
+    reads: Option<Spell>,
     wait_per_mille: u64,
+    slow: Option<Slow>,
+    lies: Option<Spell>,
     syncs: Honesty,
 }
 
-/// Writes to let pass, then writes to refuse.
+/// Calls to let pass, then calls to fail.
 #[derive(Debug)]
-struct Full {
+struct Spell {
     skip: u64,
     count: u64,
+}
+
+/// How often calls take long, and how long at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slow {
+    /// Calls of a thousand that take long.
+    pub per_mille: u64,
+    /// Microseconds that one takes at most.
+    pub longest_us: u64,
+}
+
+/// Whether a read that fails would fail again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadFault {
+    Once,
+    Always,
 }
 
 impl Faults {
@@ -54,10 +73,23 @@ impl Faults {
     }
 
     pub(super) fn fill_host(&mut self, nth: u64, count: u64) {
-        self.full = Some(Full {
-            skip: nth.saturating_sub(1),
-            count,
-        });
+        self.full = Some(Spell::new(nth, count));
+    }
+
+    pub(super) fn fail_next_reads(&mut self, nth: u64, count: u64) {
+        self.reads = Some(Spell::new(nth, count));
+    }
+
+    pub(super) fn lie_in_syncs(&mut self, nth: u64, count: u64) {
+        self.lies = Some(Spell::new(nth, count));
+    }
+
+    pub(super) fn slow_down(&mut self, slow: Slow) {
+        self.slow = Some(slow);
+    }
+
+    pub(super) fn slow(&self) -> Option<Slow> {
+        self.slow
     }
 
     pub(super) fn fail_reads(&mut self, offset: u64, length: u64) {
@@ -81,31 +113,46 @@ impl Faults {
 
     /// Counts a write; whether the host has no room for it.
     pub(super) fn host_is_full(&mut self) -> bool {
-        match &mut self.full {
-            Some(Full { skip: 0, count: 0 }) | None => false,
-            Some(Full { skip: 0, count }) => {
-                *count -= 1;
-                true
-            }
-            Some(Full { skip, .. }) => {
-                *skip -= 1;
-                false
-            }
-        }
+        self.full.as_mut().is_some_and(Spell::strikes)
     }
 
-    pub(super) fn is_unreadable(&self, offset: u64, length: u64) -> bool {
-        self.unreadable
-            .iter()
-            .any(|(from, to)| offset < *to && *from < offset + length)
+    /// Counts a sync that succeeds; whether it only says so.
+    pub(super) fn sync_lies(&mut self) -> bool {
+        let lies = self.lies.as_mut().is_some_and(Spell::strikes);
+        lies || self.syncs == Honesty::Pretending
+    }
+
+    /// Counts a read; how it fails, if it does.
+    pub(super) fn read_fails(&mut self, offset: u64, length: u64) -> Option<ReadFault> {
+        let touched = |(from, to): &(u64, u64)| offset < *to && *from < offset + length;
+        if self.unreadable.iter().any(touched) {
+            return Some(ReadFault::Always);
+        }
+        let strikes = self.reads.as_mut().is_some_and(Spell::strikes);
+        strikes.then_some(ReadFault::Once)
     }
 
     pub(super) fn wait_per_mille(&self) -> u64 {
         self.wait_per_mille
     }
+}
 
-    pub(super) fn syncs_are_pretended(&self) -> bool {
-        self.syncs == Honesty::Pretending
+impl Spell {
+    /// From the nth call on, so many.
+    fn new(nth: u64, count: u64) -> Self {
+        let skip = nth.saturating_sub(1);
+        Self { skip, count }
+    }
+
+    /// Counts a call; whether it is one of them.
+    fn strikes(&mut self) -> bool {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        let strikes = self.count > 0;
+        self.count = self.count.saturating_sub(1);
+        strikes
     }
 }
 

@@ -12,7 +12,8 @@
 //! - a sync that failed forgets what it could not write: reads still show it, later syncs
 //!   succeed, and a power cut reveals the loss, as on Linux.
 //!
-//! Not here: time. Calls never wait; `try_read_at` says by chance alone that it would.
+//! Time is virtual: calls never wait, but say how long they took where that was asked for;
+//! `try_read_at` says by chance alone that it would wait.
 //!
 //! Files, lowest first: `platter` (sparse bytes), `unsynced` (writes not yet durable, and which of
 //! them a power cut leaves), `failure` (what calls fail with), `faults` (what is to go wrong and
@@ -34,9 +35,9 @@ mod state;
 mod sim_disk;
 
 pub use failure::{Stopped, stopped_by};
-pub use faults::SyncFailure;
+pub use faults::{Slow, SyncFailure};
 pub use sim_disk::{SectorSize, SimDisk};
-pub use trace::Counts;
+pub use trace::{Counts, Harm};
 pub use unsynced::Survival;
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kinetic_store::disk::Disk;
 
 use super::failure::Stopped;
-use super::faults::{Faults, SyncFailure};
+use super::faults::{Faults, Slow, SyncFailure};
 use super::state::State;
-use super::trace::Counts;
+use super::trace::{Counts, Harm};
 use super::unsynced::Survival;
 use crate::rng::Rng;
 
@@ -130,6 +130,40 @@ impl SimDisk {
         self.state().faults.fail_reads(offset, length);
     }
 
+    /// From the `nth` read from now (1 is the next one), `count` reads fail with `EIO`, wherever
+    /// they read.
+    pub fn fail_next_reads(&self, nth: u64, count: u64) {
+        self.state().faults.fail_next_reads(nth, count);
+    }
+
+    /// From the `nth` sync from now (1 is the next one), `count` syncs succeed and do nothing;
+    /// the next honest one makes up for it.
+    pub fn lie_in_syncs(&self, nth: u64, count: u64) {
+        self.state().faults.lie_in_syncs(nth, count);
+    }
+
+    /// What is unsynced cannot be written back, and nobody is told, since nobody has the disk
+    /// open: reads still show it, syncs succeed, and a power cut reveals the loss.
+    pub fn fail_write_back(&self, failure: SyncFailure) {
+        self.state().fail_write_back(failure);
+    }
+
+    /// Calls take long from now on, of the virtual time that [`SimDisk::take_elapsed`] tells.
+    pub fn slow_down(&self, slow: Slow) {
+        self.state().faults.slow_down(slow);
+    }
+
+    /// Microseconds that calls took since the last question.
+    #[must_use]
+    pub fn take_elapsed(&self) -> u64 {
+        self.state().take_elapsed()
+    }
+
+    /// Stops the machine here, between two calls, by its own seed.
+    pub fn stop_now(&self, reason: Stopped) {
+        self.state().stop_now(reason);
+    }
+
     /// [`Disk::try_read_at`] would have to wait this many times in a thousand.
     pub fn wait_for_reads(&self, per_mille: u64) {
         self.state().faults.wait_for_reads(per_mille);
@@ -172,6 +206,12 @@ impl SimDisk {
     #[must_use]
     pub fn trace_hash(&self) -> u64 {
         self.state().trace.hash()
+    }
+
+    /// What really went wrong since the disk was made.
+    #[must_use]
+    pub fn harm(&self) -> Harm {
+        self.state().trace.harm
     }
 
     /// Counts of calls and bytes since the disk was made.

@@ -8,10 +8,10 @@ use std::io::{self, IoSlice};
 use kinetic_store::disk::PastEnd;
 
 use super::failure::{Failure, Stopped};
-use super::faults::{Faults, SyncFailure};
+use super::faults::{Faults, ReadFault, Slow, SyncFailure};
 use super::platter::Platter;
 use super::trace::{Event, Trace, content_hash};
-use super::unsynced::{Content, Survival, Unsynced};
+use super::unsynced::{Content, Fate, Survival, Unsynced};
 use crate::rng::Rng;
 
 /// Everything behind the mutex of a disk.
@@ -25,6 +25,12 @@ pub(super) struct State {
     /// Offset and length of what failed syncs left in the page cache only.
     forgotten: Vec<(u64, u64)>,
     stopped: Option<Stopped>,
+    /// A sync said that it was done, and left some of `unsynced`.
+    lied: bool,
+    /// Such was lost for good, and only the cache shows it.
+    betrayed: bool,
+    /// Microseconds that calls took and nobody has asked for yet.
+    elapsed_us: u64,
     rng: Rng,
 }
 
@@ -39,6 +45,9 @@ impl State {
             unsynced: Vec::new(),
             forgotten: Vec::new(),
             stopped: None,
+            lied: false,
+            betrayed: false,
+            elapsed_us: 0,
             rng: Rng::new(seed),
         })
     }
@@ -69,13 +78,33 @@ impl State {
         outcome
     }
 
-    fn may_read(&self, offset: u64, length: u64) -> Result<(), Failure> {
+    fn may_read(&mut self, offset: u64, length: u64) -> Result<(), Failure> {
         self.must_run()?;
+        self.take_time();
         PastEnd::check(offset, length, self.capacity).map_err(Failure::ReadPastEnd)?;
-        if self.faults.is_unreadable(offset, length) {
-            return Err(Failure::Unreadable);
+        let harm = &mut self.trace.harm;
+        match self.faults.read_fails(offset, length) {
+            None => return Ok(()),
+            Some(ReadFault::Once) => harm.transient_reads += 1,
+            Some(ReadFault::Always) => harm.failed_reads += 1,
         }
-        Ok(())
+        Err(Failure::Unreadable)
+    }
+
+    /// A call is under way; sometimes it takes long.
+    fn take_time(&mut self) {
+        let slow = self.faults.slow();
+        if let Some(Slow { longest_us, .. }) =
+            slow.filter(|slow| self.rng.chance(slow.per_mille, 1000))
+        {
+            self.elapsed_us += self.rng.below(longest_us);
+            self.trace.harm.slow_calls += 1;
+        }
+    }
+
+    /// Microseconds that calls took since the last question.
+    pub(super) fn take_elapsed(&mut self) -> u64 {
+        std::mem::take(&mut self.elapsed_us)
     }
 
     pub(super) fn write(&mut self, offset: u64, parts: &[IoSlice<'_>]) -> Result<(), Failure> {
@@ -100,6 +129,7 @@ impl State {
         parts: &[IoSlice<'_>],
     ) -> Result<(), Failure> {
         self.must_run()?;
+        self.take_time();
         PastEnd::check(offset, length, self.capacity).map_err(Failure::WritePastEnd)?;
         if let Some(reason) = self.faults.stops_now() {
             // Whole in half of the cases, so that the cut alone decides which sectors survive.
@@ -115,6 +145,7 @@ impl State {
         if self.faults.host_is_full() {
             let applied = self.rng.below(length);
             self.cache(offset, applied, parts);
+            self.trace.harm.refused_writes += 1;
             return Err(Failure::HostFull);
         }
         self.cache(offset, length, parts);
@@ -155,28 +186,48 @@ impl State {
 
     fn sync_or_fail(&mut self) -> Result<(), Failure> {
         self.must_run()?;
+        self.take_time();
         if let Some(reason) = self.faults.stops_now() {
             return Err(self.stop(reason));
         }
         if let Some(failure) = self.faults.fails_sync() {
-            let survival = match failure {
-                SyncFailure::LosesAll => Survival::LoseAll,
-                SyncFailure::LosesSome => Survival::Tear,
-            };
-            survival.apply(&self.unsynced, &mut self.platter, &mut self.rng);
-            let gone = self
-                .unsynced
-                .drain(..)
-                .map(|write| (write.offset, write.length()));
-            self.forgotten.extend(gone);
+            self.forget(failure);
+            self.trace.harm.failed_syncs += 1;
             return Err(Failure::SyncFailed);
         }
-        if !self.faults.syncs_are_pretended() {
-            for write in self.unsynced.drain(..) {
-                write.settle(&mut self.platter);
-            }
+        if self.faults.sync_lies() {
+            let left = !self.unsynced.is_empty();
+            self.trace.harm.lying_syncs += u64::from(left);
+            self.lied |= left;
+            return Ok(());
+        }
+        self.lied = false;
+        for write in self.unsynced.drain(..) {
+            write.settle(&mut self.platter);
         }
         Ok(())
+    }
+
+    /// What is unsynced could not be written back: reads still show it, and no sync will write it.
+    fn forget(&mut self, failure: SyncFailure) {
+        let survival = match failure {
+            SyncFailure::LosesAll => Survival::LoseAll,
+            SyncFailure::LosesSome => Survival::Tear,
+        };
+        survival.apply(&self.unsynced, &mut self.platter, &mut self.rng);
+        self.betrayed |= std::mem::take(&mut self.lied);
+        let gone = self
+            .unsynced
+            .drain(..)
+            .map(|write| (write.offset, write.length()));
+        self.forgotten.extend(gone);
+    }
+
+    /// The same while nobody has the disk open: nobody is told.
+    pub(super) fn fail_write_back(&mut self, failure: SyncFailure) {
+        self.trace.event(Event::WriteBackFailed);
+        self.trace.harm.swallowed_syncs += u64::from(!self.unsynced.is_empty());
+        self.forget(failure);
     }
 
     pub(super) fn discard(&mut self, offset: u64, length: u64) -> Result<(), Failure> {
@@ -225,7 +276,9 @@ impl State {
 
     pub(super) fn cut_power(&mut self, survival: Survival, rng: &mut Rng) {
         self.trace.event(Event::PowerCut);
-        survival.apply(&self.unsynced, &mut self.platter, rng);
+        let mut fate = survival.apply(&self.unsynced, &mut self.platter, rng);
+        fate.lost |= !self.forgotten.is_empty();
+        self.note(fate);
         let unsynced = self
             .unsynced
             .drain(..)
@@ -234,6 +287,21 @@ impl State {
             self.seen.write(offset, self.platter.bytes(offset, length));
         }
         self.stopped = Some(Stopped::PowerCut);
+    }
+
+    fn note(&mut self, fate: Fate) {
+        let lied = std::mem::take(&mut self.lied) && fate.lost;
+        let betrayed = std::mem::take(&mut self.betrayed);
+        let harm = &mut self.trace.harm;
+        harm.lost += u64::from(fate.lost);
+        harm.torn += u64::from(fate.torn);
+        harm.reordered += u64::from(fate.reordered);
+        harm.exposed_lies += u64::from(lied || betrayed);
+    }
+
+    /// Stops here, between two calls.
+    pub(super) fn stop_now(&mut self, reason: Stopped) {
+        let _stopped = self.stop(reason);
     }
 
     pub(super) fn kill(&mut self) {
@@ -251,6 +319,7 @@ impl State {
             offset,
             bit: u64::from(bit),
         });
+        self.trace.harm.flipped_bits += 1;
         self.platter.flip(offset, bit);
         self.seen.flip(offset, bit);
         for write in &mut self.unsynced {

@@ -30,6 +30,35 @@ impl Counts {
     }
 }
 
+/// What really went wrong on a disk since it was made, each counted as often as it happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Harm {
+    /// Power cuts that took unsynced sectors along.
+    pub lost: u64,
+    /// Power cuts that left a write in part.
+    pub torn: u64,
+    /// Power cuts that left a write and took one before it.
+    pub reordered: u64,
+    /// Syncs that failed.
+    pub failed_syncs: u64,
+    /// Failures to write back what was unsynced that nobody was told of.
+    pub swallowed_syncs: u64,
+    /// Syncs that were said to be done, and left something unsynced.
+    pub lying_syncs: u64,
+    /// Power cuts that took along what such a sync had left.
+    pub exposed_lies: u64,
+    /// Reads that failed, and would fail again.
+    pub failed_reads: u64,
+    /// Reads that failed once.
+    pub transient_reads: u64,
+    /// Writes for which the host had no room.
+    pub refused_writes: u64,
+    /// Calls that took long.
+    pub slow_calls: u64,
+    /// Bits that flipped.
+    pub flipped_bits: u64,
+}
+
 /// What happens to a disk.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
@@ -54,6 +83,8 @@ pub(super) enum Event {
     PowerCut,
     Kill,
     Restart,
+    /// Unsynced writes could not be written back, and nobody was told.
+    WriteBackFailed,
     Flip {
         offset: u64,
         bit: u64,
@@ -65,6 +96,7 @@ pub(super) enum Event {
 pub(super) struct Trace {
     hash: u64,
     counts: Counts,
+    pub(super) harm: Harm,
 }
 
 impl Trace {
@@ -118,6 +150,7 @@ impl Trace {
             Event::Kill => [7, 0, 0, 0],
             Event::Restart => [8, 0, 0, 0],
             Event::Flip { offset, bit } => [9, offset, bit, 0],
+            Event::WriteBackFailed => [10, 0, 0, 0],
         };
         self.hash = words.into_iter().fold(self.hash, mixed);
     }

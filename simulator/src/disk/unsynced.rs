@@ -41,37 +41,60 @@ impl Survival {
         rng.choose(&modes).copied().unwrap_or(Self::LoseAll)
     }
 
-    /// Brings what survives of `writes` to the platter.
-    pub(super) fn apply(self, writes: &[Unsynced], platter: &mut Platter, rng: &mut Rng) {
+    /// Brings what survives of `writes` to the platter, and says what became of them.
+    pub(super) fn apply(self, writes: &[Unsynced], platter: &mut Platter, rng: &mut Rng) -> Fate {
         let sector = platter.sector();
         // Of eight; drawn once a cut, since nearly nothing and nearly all are the telling cases.
         let odds = 1 + rng.below(7);
         let prefix = rng.below(writes.len() as u64 + 1);
+        let mut fate = Fate::default();
         for (write, number) in writes.iter().zip(0u64..) {
-            match self {
-                Self::LoseAll => {}
-                Self::KeepAll => write.settle(platter),
-                Self::KeepPrefix => {
-                    if number < prefix {
-                        write.settle(platter);
-                    }
-                }
-                Self::Reorder => {
-                    if rng.chance(odds, 8) {
-                        write.settle(platter);
-                    }
-                }
+            let sectors = write.length() / sector;
+            let whole = match self {
+                Self::LoseAll => false,
+                Self::KeepAll => true,
+                Self::KeepPrefix => number < prefix,
+                Self::Reorder => rng.chance(odds, 8),
                 Self::Tear | Self::TearSectors => {
-                    for at in (0..write.length() / sector).map(|n| n * sector) {
+                    let mut kept = 0;
+                    for at in (0..sectors).map(|n| n * sector) {
                         if rng.chance(odds, 8) {
                             let torn = self == Self::TearSectors && rng.chance(1, 4);
                             let length = if torn { rng.below(sector) } else { sector };
                             write.settle_part(platter, at, length);
+                            kept += 1;
                         }
                     }
+                    fate.meet(kept, sectors);
+                    continue;
                 }
+            };
+            if whole {
+                write.settle(platter);
             }
+            fate.meet(if whole { sectors } else { 0 }, sectors);
         }
+        fate
+    }
+}
+
+/// What became of unsynced writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fate {
+    /// Sectors did not survive.
+    pub(super) lost: bool,
+    /// A write survived in part.
+    pub(super) torn: bool,
+    /// A write survived, and one before it did not.
+    pub(super) reordered: bool,
+}
+
+impl Fate {
+    /// Of the next write, `kept` sectors of `all` survived.
+    fn meet(&mut self, kept: u64, all: u64) {
+        self.reordered |= self.lost && kept > 0;
+        self.torn |= kept > 0 && kept < all;
+        self.lost |= kept < all;
     }
 }
 

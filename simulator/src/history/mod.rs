@@ -7,12 +7,15 @@
 //! Not here: threads and sockets of the server.
 //!
 //! In layer order: `content` (values of which every byte is known), `violation` (what was broken),
-//! `report` (what was reached), `model` (what must be there), `watch` (what each disk call is
-//! for), `plan` (what the seed decides beforehand), `machine` (all of it together), `run`.
+//! `atlas` (what may go wrong, and where a machine may stop), `report` (what was reached), `model`
+//! (what must be there), `watch` (what each disk call is for), `plan` (what the seed decides
+//! beforehand), `machine` (all of it together), `run` (a history, and many of them).
 
 mod content;
 
 mod violation;
+
+mod atlas;
 
 mod report;
 
@@ -26,6 +29,7 @@ mod machine;
 
 mod run;
 
-pub use report::{Mark, Report};
-pub use run::{run, run_all};
-pub use violation::{Promise, Violation};
+pub use atlas::{Call, Fault, Moment, Phase, Purpose, Site};
+pub use report::{Least, Mark, Report, Stops, Tally};
+pub use run::{Campaign, Progress, Verdict, run, run_all, shortest};
+pub use violation::{BUGS, Promise, Violation};

@@ -5,7 +5,7 @@
 //! visible, after a power cut everything that was acknowledged as durable.
 //! Not here: how the state is read from the drive (`check`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kinetic_store::{CommitFailure, Expected, Mutation};
@@ -53,6 +53,8 @@ pub(super) enum Loss {
     Unsynced,
     /// Bits rotted: the end of the log may be cut short, and keys may be unreadable.
     Rotten,
+    /// The disk lied about a sync and lost power: whatever was ever written may be there.
+    Deceived,
 }
 
 /// What was found under a key.
@@ -148,17 +150,12 @@ impl Model {
         let least = match loss {
             Loss::Nothing => self.applied.len(),
             Loss::Unsynced => self.durable,
-            Loss::Rotten => 0,
+            Loss::Rotten | Loss::Deceived => 0,
         };
-        let mut state = self.base.clone();
-        let mut best = None;
-        let all = self.applied.iter().chain(&self.limbo);
-        for (effects, place) in [&Vec::new()].into_iter().chain(all).zip(0..) {
-            apply(&mut state, effects);
-            if place >= least && agrees(&state, found) {
-                best = Some((place, state.clone()));
-            }
+        if loss == Loss::Deceived {
+            return Ok(self.take_over(found));
         }
+        let best = self.longest(found, least);
         let visible = self.applied.len();
         let Some((kept, state)) = best.or_else(|| self.in_doubt(found)) else {
             return Broken::found(Promise::Durability, self.difference(found, least));
@@ -169,6 +166,56 @@ impl Model {
             ..Self::default()
         };
         Ok(Kept { kept, visible })
+    }
+
+    /// The longest prefix of the commits that agrees with what was found.
+    fn longest(&self, found: &BTreeMap<Bytes, Found>, least: usize) -> Option<(usize, Content)> {
+        let mut state = self.base.clone();
+        let keys = state.keys().chain(found.keys());
+        let mut wrong: BTreeSet<Bytes> = keys
+            .filter(|key| !fits(state.get(*key), found.get(*key)))
+            .cloned()
+            .collect();
+        let mut best = (least == 0 && wrong.is_empty()).then_some(0);
+        let all = || self.applied.iter().chain(&self.limbo);
+        for (effects, place) in all().zip(1..) {
+            apply(&mut state, effects);
+            for (key, _) in effects {
+                if fits(state.get(key), found.get(key)) {
+                    wrong.remove(key);
+                } else {
+                    wrong.insert(key.clone());
+                }
+            }
+            if place >= least && wrong.is_empty() {
+                best = Some(place);
+            }
+        }
+        let place = best?;
+        let mut state = self.base.clone();
+        all()
+            .take(place)
+            .for_each(|effects| apply(&mut state, effects));
+        Some((place, state))
+    }
+
+    /// Whatever was found is what is there from now on.
+    fn take_over(&mut self, found: &BTreeMap<Bytes, Found>) -> Kept {
+        let readable = found.iter().filter_map(|(key, found)| match found {
+            Found::Readable(item) => Some((key.clone(), *item)),
+            Found::Unreadable => None,
+        });
+        let state: Content = readable.collect();
+        let visible = self.applied.len();
+        *self = Self {
+            base: state.clone(),
+            visible: state,
+            ..Self::default()
+        };
+        Kept {
+            kept: visible,
+            visible,
+        }
     }
 
     /// All that was visible, and of a doubtful group whatever was found of it.
@@ -248,13 +295,18 @@ fn apply(state: &mut Content, effects: &Effects) {
 }
 
 /// An unreadable key agrees with anything, a missing one only with a missing one.
+fn fits(state: Option<&Item>, found: Option<&Found>) -> bool {
+    match found {
+        Some(Found::Readable(item)) => state == Some(item),
+        Some(Found::Unreadable) => true,
+        None => state.is_none(),
+    }
+}
+
 fn agrees(state: &Content, found: &BTreeMap<Bytes, Found>) -> bool {
-    let fits = |key: &Bytes, found: &Found| match found {
-        Found::Readable(item) => state.get(key) == Some(item),
-        Found::Unreadable => true,
-    };
-    found.iter().all(|(key, found)| fits(key, found))
-        && state.keys().all(|key| found.contains_key(key))
+    let keys = state.keys().chain(found.keys());
+    keys.into_iter()
+        .all(|key| fits(state.get(key), found.get(key)))
 }
 
 fn first_difference(state: &Content, found: &BTreeMap<Bytes, Found>) -> String {

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use kinetic_store::{CommitError, CommitFailure, Durability, Health, Store};
 
 use super::state::{Groups, Machine, Pending};
-use crate::history::plan::Trouble;
 use crate::history::report::Mark;
 use crate::history::violation::{Broken, Promise};
 
@@ -150,10 +149,11 @@ impl Machine {
                 {
                     self.model.write_failed(effects);
                 }
-                matches!(self.plan.trouble, Trouble::Host | Trouble::SyncsAndHost)
+                self.watched.write_failed()
             }
             CommitFailure::NoSpace => {
                 self.mark(Mark::Full);
+                self.no_space += 1;
                 // Upkeep may have made room since it last said so; at rest it must have told.
                 store.status().health == Health::Full || is_filled(store)
             }
@@ -163,7 +163,7 @@ impl Machine {
             }
             CommitFailure::Unreadable(_) => {
                 self.mark(Mark::Unreadable);
-                self.is_damaged()
+                self.may_be_unreadable()
             }
             CommitFailure::TooLarge(..) | CommitFailure::Closed => false,
         };

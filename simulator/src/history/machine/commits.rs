@@ -55,6 +55,7 @@ impl Machine {
     /// Fills the drive as far as planned, or until it is full.
     pub(in crate::history) fn fill(&mut self) -> Result<(), Broken> {
         let (mut bytes, mut number) = (0, 0);
+        let refused = self.no_space;
         while bytes < self.plan.filled && number < self.plan.keys {
             let length = 4000 + self.rng.below(12_000);
             let change = Change {
@@ -69,10 +70,40 @@ impl Machine {
             self.queue(vec![change], Durability::WriteBack)?;
             (bytes, number) = (bytes + length, number + 1);
             self.settle()?;
-            if self.is_stopped() || self.marks.contains(&Mark::Full) {
+            if self.is_stopped() || self.no_space > refused {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Deletes everything and fills the drive again, half of what it can hold: nothing of that
+    /// may be refused.
+    pub(in crate::history) fn refill(&mut self) -> Result<(), Broken> {
+        let keys: Vec<Bytes> = self.model.visible().keys().cloned().collect();
+        for keys in keys.chunks(8) {
+            let delete = |key: &Bytes| Change {
+                key: key.clone(),
+                item: None,
+                expected: Expected::Any,
+            };
+            let changes = keys.iter().map(delete).collect();
+            self.queue(changes, Durability::WriteBack)?;
+            self.settle()?;
+        }
+        self.submit_flush()?;
+        self.settle()?;
+        let refused = self.no_space;
+        self.plan.filled = self.plan.half_filled();
+        self.fill()?;
+        if self.no_space > refused {
+            let status = self.store()?.status();
+            return Broken::found(
+                Promise::Space,
+                format!("an emptied drive cannot be filled by half: {status:?}"),
+            );
+        }
+        self.mark(Mark::Refilled);
         Ok(())
     }
 
@@ -83,6 +114,7 @@ impl Machine {
 
     fn queue(&mut self, changes: Vec<Change>, durability: Durability) -> Result<(), Broken> {
         self.report.actions += 1;
+        self.report.operations += changes.len().max(1) as u64;
         let token = self.next_commit;
         self.next_commit += 1;
         let commit = Commit {

@@ -2,7 +2,8 @@
 //!
 //! In layer order: `state` (all of it, and what a step does), `answers` (what commits are told,
 //! against the model), `reads` (what reads show, against the model), `commits` (what is asked),
-//! `secrets` (settings, PIN, erasing), `starts` (how it stops and starts).
+//! `secrets` (settings, PIN, erasing), `faults` (what goes wrong), `rot` (bits that flip in known
+//! places), `starts` (how it stops and starts).
 
 mod state;
 
@@ -13,6 +14,10 @@ mod reads;
 mod commits;
 
 mod secrets;
+
+mod faults;
+
+mod rot;
 
 mod starts;
 

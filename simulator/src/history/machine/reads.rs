@@ -18,6 +18,7 @@ use crate::history::violation::{Broken, Promise};
 impl Machine {
     /// Everything that the drive shows.
     pub(super) fn scan(&mut self) -> Result<BTreeMap<Bytes, Found>, Broken> {
+        self.expect_sound_reads();
         let mut found = BTreeMap::new();
         for number in 0..self.plan.keys {
             let key = key(number);
@@ -73,7 +74,7 @@ impl Machine {
 
     fn expect_unreadable(&mut self, error: ReadError) -> Result<(), Broken> {
         self.mark(Mark::Unreadable);
-        if self.is_damaged() && matches!(error, ReadError::Unreadable(_)) {
+        if self.may_be_unreadable() && matches!(error, ReadError::Unreadable(_)) {
             return Ok(());
         }
         Broken::found(Promise::Reads, format!("{error}"))
@@ -89,6 +90,8 @@ impl Machine {
     /// Reads something at random and compares it.
     pub(in crate::history) fn look(&mut self) -> Result<(), Broken> {
         self.report.actions += 1;
+        self.report.operations += 1;
+        self.expect_sound_reads();
         let (low, high) = (self.any_key(), self.any_key());
         let (low, high) = (low.clone().min(high.clone()), low.max(high));
         match self.rng.below(6) {
@@ -107,11 +110,6 @@ impl Machine {
                 }
             }
         }
-    }
-
-    fn any_key(&mut self) -> Bytes {
-        let number = self.rng.below(self.plan.keys);
-        key(number)
     }
 
     fn look_without_waiting(&mut self, key: &Bytes) -> Result<(), Broken> {

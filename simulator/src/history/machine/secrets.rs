@@ -13,6 +13,7 @@ use kinetic_store::{
 };
 
 use super::state::{Machine, Secrets};
+use crate::history::atlas::Phase;
 use crate::history::model::{Loss, Model};
 use crate::history::plan::pick;
 use crate::history::report::Mark;
@@ -29,7 +30,15 @@ fn pin(number: u8) -> PinKey {
 impl Machine {
     /// Writes other settings, or sets or clears the lock PIN.
     pub(in crate::history) fn change_secrets(&mut self) -> Result<(), Broken> {
-        let store = self.store()?.clone();
+        let store = self.store()?;
+        self.report.operations += 1;
+        self.watched.enter(Phase::Secrets);
+        let outcome = self.change_one(&store);
+        self.watched.enter(Phase::Serve);
+        outcome
+    }
+
+    fn change_one(&mut self, store: &Store) -> Result<(), Broken> {
         let number = u8::try_from(self.rng.below(250)).unwrap_or_default();
         let done = if self.rng.chance(1, 2) {
             // They grow and shrink by far and by little: lists of one identity and of many.
@@ -63,11 +72,7 @@ impl Machine {
             // The second slot is written for whoever comes next; the answer is right without it.
             Ok(()) if failed || self.is_stopped() => Ok(()),
             Ok(()) => self.check_slots(),
-            Err(_) if self.is_stopped() => {
-                self.mark(Mark::StoppedInSecrets);
-                Ok(())
-            }
-            Err(_) if failed || self.reads_fail || self.loss == Loss::Rotten => Ok(()),
+            Err(_) if failed || self.is_stopped() || self.is_damaged() => Ok(()),
             Err(error) => Broken::found(Promise::Answers, format!("secrets: {error}")),
         }
     }
@@ -75,6 +80,8 @@ impl Machine {
     /// Erases the drive, which is not open; the erase may be cut short.
     pub(super) fn erase(&mut self) {
         let before = drive(&self.watched);
+        self.watched.enter(Phase::Erase);
+        self.watched.forget();
         let options = EraseOptions {
             entropy: self.entropy(),
             settings: Vec::new(),
@@ -125,14 +132,14 @@ impl Machine {
             self.forget();
         }
         let Ok(found) = read_settings(&*self.watched) else {
-            let excused = self.is_stopped() || self.reads_fail || self.loss == Loss::Rotten;
+            let excused = self.is_stopped() || self.is_damaged();
             return if excused {
                 Ok(())
             } else {
                 Broken::found(Promise::Contents, "settings cannot be read")
             };
         };
-        if !self.secrets.settings.contains(&found) && self.loss != Loss::Rotten {
+        if !self.secrets.settings.contains(&found) && self.loss < Loss::Rotten {
             let length = found.len();
             let detail = format!("settings of {length} bytes that nobody wrote last");
             return Broken::found(Promise::Contents, detail);

@@ -10,12 +10,13 @@ use kinetic_store::disk::Disk;
 use kinetic_store::{FormatOptions, Store, format_as};
 
 use super::state::Machine;
-use crate::disk::{Stopped, SyncFailure};
+use crate::disk::Stopped;
+use crate::history::atlas::{Call, Phase, Purpose};
 use crate::history::model::Loss;
-use crate::history::plan::{Ending, Prey, Trouble, pick};
+use crate::history::plan::{Ending, LastAct, pick};
 use crate::history::report::Mark;
 use crate::history::violation::{Broken, Promise};
-use crate::history::watch::{Purpose, WatchedDisk};
+use crate::history::watch::WatchedDisk;
 
 /// Attempts to open after which nothing goes wrong any more.
 const ROUGH_ATTEMPTS: u64 = 6;
@@ -57,8 +58,7 @@ impl Machine {
                     Broken::found(Promise::Opening, format!("format failed: {error}"))
                 });
             }
-            self.mark(Mark::CutInFormat);
-            self.report.cuts += 1;
+            self.count_stop();
             self.disk.clear_faults();
             self.disk.restart();
             // Half a drive is no drive or an empty one, never anything else.
@@ -83,82 +83,12 @@ impl Machine {
         entropy
     }
 
-    fn open(&mut self) -> Result<Store, kinetic_store::OpenError> {
+    pub(super) fn open(&mut self) -> Result<Store, kinetic_store::OpenError> {
         self.unlock(|machine, pin| {
             let disk = Arc::<WatchedDisk>::clone(&machine.watched) as Arc<dyn Disk>;
             let entropy = machine.entropy();
             Store::open(disk, machine.plan.options.clone(), entropy, pin)
         })
-    }
-
-    /// Lets the machine stop in one of the next calls, if it is to stop in a call.
-    pub(in crate::history) fn arm(&mut self, ending: Ending, calls: u64) {
-        let nth = 1 + self.rng.below(calls);
-        match ending {
-            Ending::CutInCall => self.disk.cut_power_after(nth),
-            Ending::KillInCall => self.disk.kill_after(nth),
-            Ending::Cut | Ending::Kill => {}
-        }
-    }
-
-    /// Whether the drive is in a situation.
-    pub(in crate::history) fn is_at(&self, prey: Prey) -> Result<bool, Broken> {
-        let under_way = self.store()?.under_way();
-        Ok(match prey {
-            Prey::Nothing => false,
-            Prey::Flush => under_way.flush,
-            Prey::Merge => under_way.merge,
-            Prey::Reclaim => under_way.reclaim,
-            Prey::ManifestMove => under_way.move_of_manifest,
-            Prey::ZoneSwitch => self
-                .watched
-                .log_end()
-                .is_some_and(|end| u64::from(self.plan.zone_size) - end.offset < (12 << 10)),
-        })
-    }
-
-    /// Lets something go wrong while the drive serves.
-    pub(in crate::history) fn arm_trouble(&mut self) {
-        let nth = 1 + self.rng.below(8);
-        let trouble = self.plan.trouble;
-        let both = trouble == Trouble::SyncsAndHost;
-        if (both || trouble == Trouble::Syncs) && self.rng.chance(1, 2) {
-            let failure = pick(
-                &mut self.rng,
-                &[SyncFailure::LosesAll, SyncFailure::LosesSome],
-                SyncFailure::LosesAll,
-            );
-            self.disk.fail_sync(nth, failure);
-        }
-        if (both || trouble == Trouble::Host) && self.rng.chance(2, 3) {
-            let first = 1 + self.rng.below(40);
-            self.disk.fail_writes(first, 1 + self.rng.below(6));
-        }
-        if trouble == Trouble::Reads && self.rng.chance(1, 2) {
-            self.fail_some_reads();
-        }
-        if trouble == Trouble::Rot {
-            self.rot();
-        }
-    }
-
-    fn fail_some_reads(&mut self) {
-        let number = self.rng.next_u64();
-        if let Some((offset, _)) = self.watched.written(number) {
-            self.disk.fail_reads(offset / 512 * 512, 4096);
-            self.reads_fail = true;
-        }
-    }
-
-    /// Flips a bit of what was written lately.
-    fn rot(&mut self) {
-        for _ in 0..self.rng.below(3) {
-            let number = self.rng.next_u64();
-            if let Some((offset, length)) = self.watched.written(number) {
-                self.disk.flip_random_bit(offset, length, &mut self.rng);
-                self.loss = Loss::Rotten;
-            }
-        }
     }
 
     /// Stops the machine now, between two calls.
@@ -183,27 +113,39 @@ impl Machine {
         self.pending.clear();
         self.awaiting.clear();
         drop(self.outcomes.take());
-        let mut recovery_cuts = 0;
         for attempt in 0..ATTEMPTS {
             self.power_up();
+            self.watched.enter(if attempt == 0 {
+                Phase::Open
+            } else {
+                Phase::OpenAgain
+            });
             if weather == Weather::Rough && attempt < ROUGH_ATTEMPTS {
+                if let Some(store) = self.rot_while_off()? {
+                    return self.serve(store);
+                }
+                self.slow_down();
                 self.arm_recovery();
                 if attempt == 0 && self.rng.chance(1, 30) {
                     self.erase();
                 }
             }
-            let error = match self.open() {
+            let opened = self.open();
+            self.now += self.disk.take_elapsed();
+            if self.is_stopped() {
+                // Where it had just opened, nobody has seen it.
+                self.count_stop();
+                continue;
+            }
+            let error = match opened {
                 Ok(store) => return self.serve(store),
                 Err(error) => error,
             };
-            if self.is_stopped() {
-                self.note_stop_in_recovery(recovery_cuts);
-                recovery_cuts += 1;
-            } else if self.watched.sync_failed() {
+            if self.watched.sync_failed() {
                 self.mark(Mark::SyncFailedInRecovery);
             } else if self.watched.write_failed() {
                 self.mark(Mark::WriteFailedInRecovery);
-            } else if self.loss == Loss::Rotten {
+            } else if self.loss >= Loss::Rotten {
                 self.mark(Mark::RefusedToOpen);
                 return Ok(Start::Refused);
             } else if !self.reads_fail {
@@ -215,42 +157,24 @@ impl Machine {
 
     /// Power is on, nothing is armed; sometimes after a cut that no process saw.
     fn power_up(&mut self) {
-        let cut_already = self.disk.stopped() == Some(Stopped::PowerCut);
+        let stopped = self.disk.stopped();
         self.disk.clear_faults();
         self.reads_fail = false;
+        if stopped == Some(Stopped::Killed) {
+            self.swallow();
+        }
         self.disk.restart();
-        if !cut_already && self.rng.chance(1, 4) {
+        if stopped != Some(Stopped::PowerCut) && self.rng.chance(1, 4) {
             self.disk.power_cut(&mut self.rng);
             self.disk.restart();
-            self.report.cuts += 1;
-            self.loss = self.loss.max(Loss::Unsynced);
+            self.count_cut();
             self.mark(Mark::KilledThenCut);
         }
         self.disk
             .wait_for_reads(pick(&mut self.rng, &[0, 100, 500], 0));
         self.watched.start();
-        if self.plan.trouble == Trouble::Rot && self.rng.chance(1, 4) {
-            self.rot();
-        }
-    }
-
-    fn arm_recovery(&mut self) {
-        let nth = 1 + self.rng.below(16);
-        match self.rng.below(10) {
-            0..=3 => self.disk.cut_power_after(nth),
-            4 => self.disk.kill_after(nth),
-            _ => {}
-        }
-        let unlucky = self.rng.chance(1, 3);
-        match self.plan.trouble {
-            Trouble::Syncs if unlucky => self.disk.fail_sync(1 + nth / 3, SyncFailure::LosesSome),
-            Trouble::Host if unlucky => self.disk.fail_writes(nth, 1 + nth / 3),
-            Trouble::SyncsAndHost if unlucky => {
-                self.disk.fail_sync(1 + nth / 3, SyncFailure::LosesAll);
-                self.disk.fail_writes(nth, 1);
-            }
-            Trouble::Reads if unlucky => self.fail_some_reads(),
-            _ => {}
+        if self.act == LastAct::Rot && self.rng.chance(1, 4) {
+            self.rot_anywhere();
         }
     }
 
@@ -258,10 +182,11 @@ impl Machine {
     fn serve(&mut self, store: Store) -> Result<Start, Broken> {
         self.store = Some(store);
         self.report.starts += 1;
-        if self.reads_fail {
-            self.disk.clear_faults();
-            self.reads_fail = false;
-        }
+        self.watched.enter(Phase::Serve);
+        self.now += self.disk.take_elapsed();
+        self.disk.clear_faults();
+        self.watched.clear_trap();
+        self.reads_fail = false;
         self.check_secrets()?;
         let found = self.scan()?;
         let kept = self.model.recovered(&found, self.loss)?;
@@ -278,12 +203,13 @@ impl Machine {
         }
         self.writes_at_start = self.disk.counts().writes;
         self.check_accounting()?;
+        self.slow_down();
         Ok(Start::Serving)
     }
 
     /// Which situation the machine stopped in while the drive served.
     fn note_stop(&mut self) {
-        let interrupted = self.watched.take_interrupted();
+        let cut = self.disk.stopped() == Some(Stopped::PowerCut);
         if let Some(store) = self.store.clone() {
             let status = store.status();
             let figures = [
@@ -296,30 +222,32 @@ impl Machine {
                     self.mark(mark);
                 }
             }
-            if self.disk.stopped() == Some(Stopped::PowerCut) {
-                self.note_cut_while_serving(&store, interrupted);
+            if cut {
+                self.note_cut_while_serving(&store);
             }
         }
         if self.watched.filled_zone() {
             self.mark(Mark::ZoneFilled);
         }
+        if cut && self.failed_before {
+            self.mark(Mark::FailedSyncThenCut);
+        }
+        self.failed_before = !cut && self.watched.sync_failed();
         self.count_stop();
     }
 
-    fn note_cut_while_serving(&mut self, store: &Store, interrupted: Option<Purpose>) {
-        let under_way = store.under_way();
+    fn note_cut_while_serving(&mut self, store: &Store) {
+        let now = store.under_way();
         let situations = [
-            (under_way.flush, Mark::CutDuringFlush),
-            (under_way.merge, Mark::CutDuringMerge),
-            (under_way.reclaim, Mark::CutDuringReclaim),
-            (under_way.move_of_manifest, Mark::CutDuringManifestMove),
+            (now.flush, Mark::CutDuringFlush),
+            (now.merge, Mark::CutDuringMerge),
+            (now.reclaim, Mark::CutDuringReclaim),
+            (now.reclaim && now.flush, Mark::CutDuringReclaimsFlush),
+            (now.reclaim && now.merge, Mark::CutDuringReclaimsMerge),
+            (now.move_of_manifest, Mark::CutDuringManifestMove),
             (
                 self.disk.counts().writes <= self.writes_at_start + 1,
                 Mark::CutRightAfterRecovery,
-            ),
-            (
-                interrupted == Some(Purpose::FirstGroup),
-                Mark::CutAtZoneSwitch,
             ),
         ];
         for (reached, mark) in situations {
@@ -327,48 +255,38 @@ impl Machine {
                 self.mark(mark);
             }
         }
-        if let Some(purpose) = interrupted {
-            self.mark(mark_of(purpose));
-        }
     }
 
-    fn note_stop_in_recovery(&mut self, cuts_before: u64) {
-        let interrupted = self.watched.take_interrupted();
-        if self.disk.stopped() == Some(Stopped::PowerCut) {
-            self.mark(Mark::CutInRecovery);
-            if cuts_before > 0 {
-                self.mark(Mark::CutInRecoveryAgain);
-            }
-            match interrupted {
-                Some(Purpose::Group | Purpose::FirstGroup) => self.mark(Mark::CutInRewrite),
-                Some(purpose) => self.mark(mark_of(purpose)),
-                None => {}
-            }
-        }
-        self.count_stop();
-    }
-
+    /// Counts a stop, where there was one, at the call at which it came.
     fn count_stop(&mut self) {
-        if self.disk.stopped() == Some(Stopped::PowerCut) {
-            self.report.cuts += 1;
-            self.loss = self.loss.max(Loss::Unsynced);
-        } else {
-            self.report.kills += 1;
-            self.mark(Mark::Killed);
+        let Some(reason) = self.disk.stopped() else {
+            return;
+        };
+        if let Some(site) = self.watched.take_stopped_at() {
+            if site.call == Call::Write(Purpose::FirstGroup) && site.phase == Phase::Serve {
+                self.mark(Mark::CutAtZoneSwitch);
+            }
+            let stops = self.report.sites.entry(site).or_default();
+            match reason {
+                Stopped::PowerCut => stops.cuts += 1,
+                Stopped::Killed => stops.kills += 1,
+            }
+        }
+        match reason {
+            Stopped::PowerCut => self.count_cut(),
+            Stopped::Killed => self.report.kills += 1,
         }
     }
-}
 
-fn mark_of(purpose: Purpose) -> Mark {
-    match purpose {
-        Purpose::FirstSlot => Mark::CutInFirstSlot,
-        Purpose::SecondSlot => Mark::CutInSecondSlot,
-        Purpose::Frame => Mark::CutInFrame,
-        Purpose::ZoneHeader => Mark::CutInZoneHeader,
-        Purpose::FirstGroup | Purpose::Group => Mark::CutInGroup,
-        Purpose::Cold => Mark::CutInCold,
-        Purpose::Run => Mark::CutInRun,
-        Purpose::SlotSync => Mark::CutInSlotSync,
-        Purpose::Sync => Mark::CutInSync,
+    fn count_cut(&mut self) {
+        self.report.cuts += 1;
+        let lies = self.disk.harm().exposed_lies;
+        let loss = if lies > self.lies {
+            Loss::Deceived
+        } else {
+            Loss::Unsynced
+        };
+        self.lies = lies;
+        self.loss = self.loss.max(loss);
     }
 }

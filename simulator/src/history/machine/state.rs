@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kinetic_store::{CommitError, Completion, Durability, Health, Step, Store, Ticket};
 
 use crate::disk::SimDisk;
+use crate::history::atlas::Fault;
 use crate::history::model::{Change, Loss, Model};
-use crate::history::plan::Plan;
+use crate::history::plan::{Goals, LastAct, Plan};
 use crate::history::report::{Mark, Report};
 use crate::history::violation::{Broken, Promise};
 use crate::history::watch::WatchedDisk;
@@ -62,6 +63,7 @@ pub(in crate::history) enum Worker {
     Writer,
     Syncer,
     Upkeep,
+    Scrub,
     /// The thread that submitted: it may write, but not wait for the disk.
     Submitter,
 }
@@ -101,8 +103,24 @@ pub(in crate::history) struct Machine {
     /// Visible commits that are not answered yet, and their places.
     pub(super) awaiting: BTreeMap<u64, usize>,
     pub(super) loss: Loss,
-    /// Sectors that cannot be read are armed.
+    /// Reads that fail are armed.
     pub(super) reads_fail: bool,
+    /// Reads that had failed when what is under way began.
+    pub(super) failed_reads: u64,
+    /// A block of a run may be rotten at the moment.
+    pub(super) rotten_run: bool,
+    /// Faults that the disk does not count itself.
+    pub(super) faults: BTreeMap<Fault, u64>,
+    /// What goes wrong beside the weather now.
+    pub(in crate::history) act: LastAct,
+    /// Operations after which the history ends.
+    pub(in crate::history) limit: u64,
+    /// Commits that were refused since the drive is full.
+    pub(super) no_space: u64,
+    /// Power cuts that have shown a disk to lie.
+    pub(super) lies: u64,
+    /// A sync failed before the process was killed.
+    pub(super) failed_before: bool,
     pub(super) next_commit: u64,
     pub(super) now: u64,
     pub(super) writes_at_start: u64,
@@ -129,6 +147,14 @@ impl Machine {
             awaiting: BTreeMap::new(),
             loss: Loss::Nothing,
             reads_fail: false,
+            failed_reads: 0,
+            rotten_run: false,
+            faults: BTreeMap::new(),
+            act: LastAct::Calm,
+            limit: u64::MAX,
+            no_space: 0,
+            lies: 0,
+            failed_before: false,
             next_commit: 1,
             now: 0,
             writes_at_start: 0,
@@ -158,9 +184,25 @@ impl Machine {
         self.disk.stopped().is_some()
     }
 
+    /// Whether something may be unreadable.
+    pub(in crate::history) fn is_damaged(&self) -> bool {
+        self.loss >= Loss::Rotten || self.reads_fail
+    }
+
+    /// From here on the drive may call something unreadable only if a read fails, or bits rotted.
+    pub(super) fn expect_sound_reads(&mut self) {
+        self.failed_reads = self.reads_that_failed();
+    }
+
+    fn reads_that_failed(&self) -> u64 {
+        let harm = self.disk.harm();
+        harm.failed_reads + harm.transient_reads
+    }
+
     /// Whether the drive may say that something cannot be read.
-    pub(super) fn is_damaged(&self) -> bool {
-        self.loss == Loss::Rotten || self.reads_fail
+    pub(super) fn may_be_unreadable(&self) -> bool {
+        let failed = self.reads_that_failed() > self.failed_reads;
+        failed || self.rotten_run || self.loss >= Loss::Rotten
     }
 
     /// The clock goes on a little.
@@ -168,29 +210,44 @@ impl Machine {
         self.now += self.rng.below(40_000);
     }
 
+    /// Whether the history is to end here.
+    pub(in crate::history) fn is_cut_short(&self) -> bool {
+        self.report.operations >= self.limit
+    }
+
+    /// Whether the history has seen all that it must.
+    pub(in crate::history) fn has_met(&self, goals: Goals) -> bool {
+        self.report.operations >= goals.operations
+            && self.report.cuts + self.report.kills >= goals.crashes
+            && self.all_faults().len() >= goals.kinds
+    }
+
     /// The figures of the whole history.
     pub(in crate::history) fn into_report(mut self) -> Report {
         self.enter(self.disk.trace_hash());
-        self.report.histories = 1;
         self.report.trace_hash = self.hash;
         self.report.disk_calls = self.disk.counts().calls();
-        self.report.reached(&self.marks);
+        let faults = self.all_faults().into_iter().collect();
+        self.report.end(&self.marks, &faults);
         self.report
     }
 
     /// Lets a worker do a step, and looks at what it told.
     pub(in crate::history) fn step(&mut self, worker: Worker) -> Result<Step, Broken> {
         let store = self.store()?;
+        self.expect_sound_reads();
         let step = match worker {
             Worker::Writer => store.step_writer(),
             Worker::Syncer => store.step_syncer(self.now),
             Worker::Upkeep => store.step_upkeep(self.now),
+            Worker::Scrub => store.step_scrub(self.now),
             Worker::Submitter => {
                 store.kick();
                 Step::Worked
             }
         };
         self.report.actions += 1;
+        self.now += self.disk.take_elapsed();
         if self.is_stopped() {
             self.abandon(&store);
             return Ok(Step::Idle);
@@ -201,7 +258,9 @@ impl Machine {
             Groups::One
         };
         self.compare_answers(&store, groups)?;
-        if store.under_way().move_of_manifest {
+        let under_way = store.under_way();
+        self.watched.note(under_way);
+        if under_way.move_of_manifest {
             self.mark(Mark::ManifestMoved);
         }
         if self.watched.sync_failed() {

@@ -1,19 +1,34 @@
-//! A history from its seed to its report.
+//! How a history goes, from its seed to its report.
 //!
-//! Guarantee: the seed decides everything; many histories give the same sum in any order.
+//! Guarantee: the seed decides everything. A history that is cut short goes as the whole one until
+//! it has seen its operations; then the machine loses power and what is left is checked.
 
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use kinetic_store::Sabotage;
 
-use super::machine::{Machine, Start, Weather, Worker};
-use super::plan::{Ending, Plan, Prey, Trouble, pick};
-use super::report::Report;
-use super::violation::{Broken, Promise, Violation};
+use crate::history::atlas::Fault;
+use crate::history::machine::{Machine, Start, Weather, Worker};
+use crate::history::plan::{Ending, LastAct, Plan, Prey, pick};
+use crate::history::report::Report;
+use crate::history::violation::{Broken, Promise, Violation};
 use crate::rng::Rng;
+
+/// Runs of the process after which all kinds of faults come, so that enough of them happen.
+const PATIENCE: u64 = 60;
+/// Runs of the process, at most.
+const MOST_SESSIONS: u64 = 400;
+/// Runs of the process in which anything rots, or syncs are lies.
+const LAST_SESSIONS: u64 = 6;
+
+/// Which history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Script {
+    pub(super) seed: u64,
+    pub(super) sabotage: Sabotage,
+    /// Ends it after so many operations.
+    pub(super) operations: Option<u64>,
+}
 
 /// How often each kind of action comes in a run of the process, of their sum.
 #[derive(Clone, Copy, Debug)]
@@ -79,12 +94,21 @@ const HABITS: [Habits; 5] = [
     },
 ];
 
-/// Runs the history of a seed.
+/// Runs the history of a seed, or the first part of it.
 ///
 /// # Errors
 /// The promise that the engine broke.
-pub fn run(seed: u64, sabotage: Sabotage) -> Result<Report, Violation> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| story(seed, sabotage)));
+pub fn run(seed: u64, sabotage: Sabotage, operations: Option<u64>) -> Result<Report, Violation> {
+    play(Script {
+        seed,
+        sabotage,
+        operations,
+    })
+}
+
+/// The same.
+pub(super) fn play(script: Script) -> Result<Report, Violation> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| story(script)));
     let broken = match outcome {
         Ok(Ok(report)) => return Ok(report),
         Ok(Err(broken)) => broken,
@@ -94,68 +118,41 @@ pub fn run(seed: u64, sabotage: Sabotage) -> Result<Report, Violation> {
         },
     };
     let Broken { promise, detail } = broken;
+    let Script {
+        seed,
+        sabotage,
+        operations,
+    } = script;
     Err(Violation {
         seed,
+        operations,
         promise,
         detail,
         sabotage,
     })
 }
 
-/// Runs the histories of many seeds on some threads and adds their reports.
-///
-/// # Errors
-/// The violation of the lowest seed that was run and broke a promise.
-pub fn run_all(seeds: Range<u64>, sabotage: Sabotage, threads: usize) -> Result<Report, Violation> {
-    let next = AtomicU64::new(seeds.start);
-    let sum: Mutex<(Report, Option<Violation>)> = Mutex::default();
-    let sum_lock = || sum.lock().unwrap_or_else(PoisonError::into_inner);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || sum_lock().1.is_some() {
-                        return;
-                    }
-                    let outcome = run(seed, sabotage);
-                    let (report, first) = &mut *sum_lock();
-                    match outcome {
-                        Ok(more) => report.add(&more),
-                        Err(found) if first.as_ref().is_none_or(|old| old.seed > found.seed) => {
-                            *first = Some(found);
-                        }
-                        Err(_) => {}
-                    }
-                }
-            });
-        }
-    });
-    let (report, first) = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
-    first.map_or(Ok(report), Err)
-}
-
-fn story(seed: u64, sabotage: Sabotage) -> Result<Report, Broken> {
-    let mut rng = Rng::new(seed);
-    let plan = Plan::draw(&mut rng, sabotage);
-    let actions = plan.actions;
+fn story(script: Script) -> Result<Report, Broken> {
+    let mut rng = Rng::new(script.seed);
+    let plan = Plan::draw(&mut rng, script.sabotage);
     let mut machine = match Machine::new(plan, rng.fork()) {
         Ok(machine) => machine,
         Err(error) => return Broken::found(Promise::Opening, format!("no disk: {error}")),
     };
-    match live(&mut machine, actions) {
+    machine.limit = script.operations.unwrap_or(u64::MAX);
+    match live(&mut machine) {
         Ok(()) => Ok(machine.into_report()),
         Err(Broken { promise, detail }) => {
-            let (trouble, starts) = (machine.plan.trouble, machine.report.starts);
+            let (starts, operations) = (machine.report.starts, machine.report.operations);
             Broken::found(
                 promise,
-                format!("{detail} (trouble {trouble:?}, start {starts})"),
+                format!("{detail} (start {starts}, operation {operations})"),
             )
         }
     }
 }
 
-fn live(machine: &mut Machine, actions: u64) -> Result<(), Broken> {
+fn live(machine: &mut Machine) -> Result<(), Broken> {
     machine.format()?;
     let mut start = machine.start(Weather::Rough)?;
     if start == Start::Serving {
@@ -164,9 +161,30 @@ fn live(machine: &mut Machine, actions: u64) -> Result<(), Broken> {
             start = machine.start(Weather::Rough)?;
         }
     }
-    while start == Start::Serving && machine.report.actions < actions {
+    let goals = machine.plan.goals;
+    let mut sessions = 0;
+    while start == Start::Serving
+        && !machine.is_cut_short()
+        && !machine.has_met(goals)
+        && sessions < MOST_SESSIONS
+    {
         session(machine)?;
         start = machine.start(Weather::Rough)?;
+        sessions += 1;
+        if sessions == PATIENCE {
+            machine.plan.weather = Fault::STRICT.to_vec();
+        }
+    }
+    machine.act = machine.plan.last_act;
+    sessions = 0;
+    while start == Start::Serving
+        && !machine.is_cut_short()
+        && machine.act != LastAct::Calm
+        && sessions < LAST_SESSIONS
+    {
+        session(machine)?;
+        start = machine.start(Weather::Rough)?;
+        sessions += 1;
     }
     if start == Start::Serving {
         the_end(machine)?;
@@ -179,7 +197,7 @@ fn session(machine: &mut Machine) -> Result<(), Broken> {
     let ending = Plan::ending(&mut machine.rng);
     let mut prey = Plan::prey(&mut machine.rng);
     let longest = match prey {
-        Prey::Nothing => pick(&mut machine.rng, &[4, 40, 250], 40),
+        Prey::Nothing | Prey::Secrets => pick(&mut machine.rng, &[4, 40, 250], 40),
         _ => 700,
     };
     let length = 1 + machine.rng.below(longest);
@@ -189,13 +207,14 @@ fn session(machine: &mut Machine) -> Result<(), Broken> {
         let calls = pick(&mut machine.rng, &[3, 12, 60, 200], 20);
         machine.arm(ending, calls);
     }
+    machine.lie_in_wait(prey);
     for number in 0..length {
         if number == trouble_at {
             machine.arm_trouble();
         }
         act(machine, habits)?;
-        if machine.is_stopped() {
-            return Ok(());
+        if machine.is_stopped() || machine.is_cut_short() {
+            break;
         }
         if prey != Prey::Nothing && machine.is_at(prey)? {
             // A round of reclaim is longer than what else is waited for.
@@ -204,14 +223,23 @@ fn session(machine: &mut Machine) -> Result<(), Broken> {
             machine.arm(Ending::CutInCall, calls);
         }
     }
-    machine.stop(ending);
+    if prey == Prey::Secrets && !machine.is_stopped() {
+        machine.arm(Ending::CutInCall, 6);
+        machine.change_secrets()?;
+    }
+    if !machine.is_stopped() {
+        machine.stop(ending);
+    }
     Ok(())
 }
 
 fn act(machine: &mut Machine, habits: Habits) -> Result<(), Broken> {
     machine.pass_time();
-    if machine.rng.chance(1, 60) {
-        return machine.change_secrets();
+    match machine.rng.below(240) {
+        0..4 => return machine.change_secrets(),
+        4 | 5 => return machine.look_at_rot(),
+        6..12 => return machine.step(Worker::Scrub).map(drop),
+        _ => {}
     }
     let Habits {
         submit,
@@ -257,9 +285,15 @@ fn the_end(machine: &mut Machine) -> Result<(), Broken> {
     machine.submit_flush()?;
     machine.settle()?;
     machine.check_accounting()?;
+    let was_filled = machine.plan.filled > 0;
+    if was_filled && !machine.is_damaged() && !machine.is_cut_short() {
+        machine.refill()?;
+        machine.check_accounting()?;
+    }
     machine.stop(Ending::Cut);
-    if machine.start(Weather::Calm)? == Start::Serving && machine.plan.trouble != Trouble::Rot {
+    if machine.start(Weather::Calm)? == Start::Serving && !machine.is_damaged() {
         machine.settle()?;
+        machine.check_accounting()?;
     }
     Ok(())
 }
@@ -272,19 +306,16 @@ mod tests {
     fn the_same_seed_gives_the_same_history_and_another_seed_another() {
         let mut hashes = Vec::new();
         for seed in 0..12 {
-            let report = run(seed, Sabotage::Off).unwrap();
-            assert_eq!(run(seed, Sabotage::Off).unwrap(), report, "seed {seed}");
+            let report = run(seed, Sabotage::Off, None).unwrap();
+            assert_eq!(
+                run(seed, Sabotage::Off, None).unwrap(),
+                report,
+                "seed {seed}"
+            );
             hashes.push(report.trace_hash);
         }
         hashes.sort_unstable();
         hashes.dedup();
         assert_eq!(hashes.len(), 12);
-    }
-
-    #[test]
-    fn the_sum_does_not_depend_on_the_number_of_threads() {
-        let alone = run_all(20..32, Sabotage::Off, 1).unwrap();
-        assert_eq!(run_all(20..32, Sabotage::Off, 3).unwrap(), alone);
-        assert_eq!(alone.histories, 12);
     }
 }
