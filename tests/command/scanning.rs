@@ -37,7 +37,7 @@ fn corrupt(image: &Path, bytes: &[u8]) {
     let place = all.windows(bytes.len()).rposition(|part| part == bytes);
     let place = place.expect("the bytes lie on the disk");
     let file = OpenOptions::new().write(true).open(image).expect("a file");
-    let flipped = [all[place] ^ 1];
+    let flipped = all.get(place).map(|byte| [byte ^ 1]).expect("the byte");
     file.write_all_at(&flipped, place as u64).expect("a write");
 }
 

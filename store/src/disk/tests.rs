@@ -237,6 +237,25 @@ fn a_read_only_file_is_refused_but_can_be_inspected() {
 }
 
 #[test]
+fn an_image_grows_sparse_and_never_shrinks() {
+    let (_folder, path) = image();
+    let mut disk = FileDisk::create_new(&path, SIZE).unwrap();
+    let last = pattern(100, 3);
+    disk.write_at(SIZE - 100, &[IoSlice::new(&last)]).unwrap();
+    disk.lengthen(4 * SIZE).unwrap();
+    assert_eq!(disk.capacity(), 4 * SIZE);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 4 * SIZE);
+    assert_eq!(read(&disk, SIZE - 100, 200), [last, vec![0; 100]].concat());
+    disk.write_at(4 * SIZE - 1, &[IoSlice::new(b"x")]).unwrap();
+    let refused = disk.lengthen(SIZE).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    drop(disk);
+    let mut looked_at = FileDisk::open_read_only(&path).unwrap();
+    assert!(looked_at.lengthen(8 * SIZE).is_err());
+    assert_eq!(fs::metadata(&path).unwrap().len(), 4 * SIZE);
+}
+
+#[test]
 fn what_is_no_disk_is_refused_by_name() {
     let (folder, path) = image();
     let error = FileDisk::open(&path).unwrap_err();

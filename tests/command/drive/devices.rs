@@ -157,7 +157,6 @@ fn a_device_with_something_on_it_is_formatted_by_force_only() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn a_mounted_device_is_refused_by_every_command() {
     let Some(device) = Loop::new("512") else {
         return;

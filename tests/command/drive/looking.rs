@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use kinetic_tests::conversation::Conversation;
 use kinetic_tests::drive::Drive;
 use serde_json::json;
 
@@ -51,6 +52,23 @@ fn a_sound_drive_is_shown_and_found_sound_and_nothing_is_written() {
     let said = idle.run("repair", &[]).done();
     assert!(said.text().contains("nothing is to be repaired"), "{said}");
     assert!(state_of(&idle.image) == before, "something was written");
+}
+
+#[test]
+fn a_drive_that_was_killed_under_load_is_found_sound_each_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = folder.path().join("drive.img");
+    for round in 0..3_u8 {
+        let drive = Drive::start(&image, &["--size", "256MiB"]).expect("a drive");
+        let mut talk = Conversation::begin(drive.plain()).expect("a hello");
+        for number in 0..60 {
+            // The same keys again and again, so that there is something to give back.
+            put(&mut talk, &format!("key/{number}"), &vec![round; 1 << 20]);
+        }
+        drive.kill().expect("a kill");
+        let said = on(&image, "check", &[]).done();
+        assert!(said.text().contains("is sound: 60 keys"), "{said}");
+    }
 }
 
 #[test]

@@ -59,9 +59,10 @@ impl Idle {
 
     /// Flips a bit of the only place where these bytes lie.
     fn flip(&self, needle: &[u8]) {
-        let places = places_of(&self.image, needle);
-        assert_eq!(places.len(), 1, "places of the bytes");
-        self.flip_at(places[0]);
+        match places_of(&self.image, needle).as_slice() {
+            [place] => self.flip_at(*place),
+            places => panic!("the bytes lie in {} places", places.len()),
+        }
     }
 
     fn flip_at(&self, place: u64) {
@@ -104,9 +105,8 @@ fn places_of(file: &Path, needle: &[u8]) -> Vec<u64> {
     for (start, end) in data_of(&file).expect("its data") {
         let mut bytes = vec![0; usize::try_from(end - start).expect("a length")];
         file.read_exact_at(&mut bytes, start).expect("its bytes");
-        let first = needle[0];
         let hits = bytes.windows(needle.len()).enumerate();
-        let hits = hits.filter(|(_, window)| window[0] == first && *window == needle);
+        let hits = hits.filter(|(_, window)| *window == needle);
         places.extend(hits.map(|(at, _)| start + at as u64));
     }
     places

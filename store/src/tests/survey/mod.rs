@@ -6,10 +6,11 @@ use super::*;
 use crate::disk::Disk;
 use crate::entry::State;
 use crate::error::Damage;
-use crate::layout::superblock::Slot;
+use crate::layout::superblock::{DriveState, Slot};
+use crate::open::repair::Lost;
 use crate::run::{BlockCache, BlockReader, Run, RunMeta};
 use crate::survey::{Certainty, Depth, Finding, Hidden, Loss, Salvaged, Told};
-use crate::{Kdf, Mend, PinKey, Protection, Survey, mend, mendable};
+use crate::{GrowError, Kdf, Mend, PinKey, Protection, Survey, grow, mend, mendable};
 
 /// What a salvage gave.
 #[derive(Default)]
@@ -386,4 +387,27 @@ fn a_drive_whose_end_is_missing_is_saved_as_far_as_it_goes() {
     for (key, value) in &saved.certain {
         assert_eq!(model.get(key), Some(value));
     }
+}
+
+#[test]
+fn a_drive_that_is_being_erased_says_so_and_does_not_grow() {
+    let (drive, _) = grown(13, Seal::Sealed);
+    let disk = of_bytes(&bytes_of(&drive.disk));
+    let mut superblock = look(&disk).superblock().clone();
+    superblock.state = DriveState::Erasing;
+    superblock.sequence += 1;
+    superblock.write(&*disk).unwrap();
+    let survey = look(&disk);
+    assert!(matches!(survey.hidden(), Some(Hidden::Erasing)));
+    assert!(survey.salvage().is_none());
+    // The slot that does not say so yet is the one that is written again.
+    let mends = mendable(&*disk).unwrap();
+    assert!(matches!(
+        mends.as_slice(),
+        [Mend::Superblock(_, Lost::Lagging)]
+    ));
+    mend(&*disk).unwrap();
+    assert!(matches!(look(&disk).hidden(), Some(Hidden::Erasing)));
+    let refused = grow(&*disk, 2 * disk.capacity()).unwrap_err();
+    assert!(matches!(refused, GrowError::Erasing), "{refused}");
 }
