@@ -2,7 +2,8 @@
 //!
 //! Offsets and magics are those of `docs/FORMAT.md`.
 
-use kinetic_proto::StatusCode;
+use kinetic_proto::schema::command::{Body, Range};
+use kinetic_proto::{MessageType, StatusCode};
 use kinetic_tests::conversation::Conversation;
 
 use crate::offline::{Image, key, refused_and_unchanged, value};
@@ -98,6 +99,44 @@ fn a_damaged_leaf_of_the_index_costs_its_keys_and_says_so() {
             "{number}"
         );
     }
+}
+
+#[test]
+fn a_scan_says_that_the_index_is_damaged_and_goes_on_behind_it_to_the_end() {
+    let image = Image::with_entries(3000);
+    let leaves = image.find(b"KLBk\x01");
+    image.flip(leaves[leaves.len() / 2] + 36 + 10);
+    let drive = image.start();
+    let mut talk = Conversation::begin(drive.plain()).expect("a hello");
+    let (mut start, mut told, mut rounds) = (None, 0, 0);
+    loop {
+        let range = Range {
+            start_key: start.clone(),
+            ..Range::default()
+        };
+        let body = Body {
+            range: Some(range),
+            ..Body::default()
+        };
+        let reply = talk.ask(MessageType::MEDIASCAN, body, &[]);
+        match reply.code() {
+            StatusCode::PERM_DATA_ERROR => {
+                assert!(reply.text().contains("index"), "{}", reply.text());
+                told += 1;
+            }
+            _ => assert_eq!(reply.code(), StatusCode::SUCCESS),
+        }
+        let range = reply.body().range.expect("a range");
+        assert_eq!(range.keys, Vec::<bytes::Bytes>::new());
+        rounds += 1;
+        assert!(rounds < 100, "it never ends");
+        match range.end_key {
+            Some(end) => start = Some(end),
+            None => break,
+        }
+    }
+    assert_eq!(told, 1);
+    serves(drive.plain());
 }
 
 #[test]

@@ -54,6 +54,28 @@ fn what_was_written_is_read() {
 }
 
 #[test]
+fn the_medium_holds_what_was_written_wherever_a_read_begins_and_ends() {
+    each_disk(|disk| {
+        let data = pattern(2 << 20, 3);
+        disk.write_at(777, &[IoSlice::new(&data)]).unwrap();
+        for (from, length) in [(0, 1), (3319, 4096), (4097, 100_000), (5, 2 << 20), (9, 0)] {
+            let length = length.min(data.len() - from);
+            let mut buffer = vec![0xAA; length];
+            disk.read_medium_at(777 + from as u64, &mut buffer).unwrap();
+            assert!(
+                buffer == data[from..from + length],
+                "{length} bytes at {from}"
+            );
+        }
+        let mut last = [0xAA; 3];
+        disk.read_medium_at(SIZE - 3, &mut last).unwrap();
+        assert_eq!(last, [0; 3]);
+        let past = disk.read_medium_at(SIZE - 2, &mut last).unwrap_err();
+        assert_eq!(past.kind(), ErrorKind::UnexpectedEof);
+    });
+}
+
+#[test]
 fn more_parts_than_one_system_call_takes_are_all_written() {
     each_disk(|disk| {
         let data = pattern(3000 * 37, 2);

@@ -1,6 +1,7 @@
-//! The requests of locks, identities and batches, as a drive sees them.
+//! The requests of locks, identities, media scans and batches, as a drive sees them.
 
 mod acl_log;
 mod batches;
 mod locks;
+mod media;
 mod security;
