@@ -21,6 +21,7 @@ use crate::limits::{BLOCK, BLOCK_LEN};
 
 /// Bytes that are looked at together behind the settings of a slot.
 const WIPE: usize = 64 << 10;
+static ZEROS: [u8; WIPE] = [0; WIPE];
 
 /// Why settings cannot be read or written.
 #[derive(Debug, Error)]
@@ -251,9 +252,8 @@ impl<'a> Area<'a> {
         let place = self.place(Slot::of(sequence));
         self.disk
             .write_at(place.position, &[IoSlice::new(&bytes)])?;
-        let zeros = vec![0; WIPE];
         for (start, length) in self.leftovers(place, bytes.len()) {
-            let zeros = zeros.get(..length).unwrap_or(&zeros);
+            let zeros = ZEROS.get(..length).unwrap_or(&ZEROS);
             self.disk.write_at(start, &[IoSlice::new(zeros)])?;
         }
         Ok(())
@@ -277,7 +277,7 @@ impl<'a> Area<'a> {
             let length = usize::try_from(end - start).unwrap_or(WIPE).min(WIPE);
             let mut bytes = vec![0; length];
             let read = self.disk.read_at(start, &mut bytes);
-            let is_clean = read.is_ok() && bytes.iter().all(|byte| *byte == 0);
+            let is_clean = read.is_ok() && ZEROS.starts_with(&bytes);
             (!is_clean).then_some((start, length))
         })
     }

@@ -22,6 +22,7 @@ use crate::history::watch::WatchedDisk;
 
 /// Longest settings that are written; the zones of histories have little room for them.
 const LONGEST: u64 = 9000;
+static ZEROS: [u8; 4096] = [0; 4096];
 
 fn pin(number: u8) -> PinKey {
     PinKey::new([number; 32])
@@ -162,7 +163,10 @@ impl Machine {
                 continue;
             }
             let rest = bytes.get(WIDTH + settings.len()..).unwrap_or_default();
-            if rest.iter().any(|byte| *byte != 0) {
+            if rest
+                .chunks(ZEROS.len())
+                .any(|part| !ZEROS.starts_with(part))
+            {
                 let detail = format!("something is left behind settings, in slot {slot:?}");
                 return Broken::found(Promise::Contents, detail);
             }
