@@ -22,6 +22,20 @@ fn to_version(version: i64, purpose: Option<i32>) -> Setup {
     }
 }
 
+/// How both generations of the protocol ask for firmware.
+fn to_firmware() -> [Setup; 2] {
+    [
+        Setup {
+            firmware_download: Some(true),
+            ..Setup::default()
+        },
+        Setup {
+            setup_op_type: Some(1),
+            ..Setup::default()
+        },
+    ]
+}
+
 fn version(talk: &mut Conversation) -> String {
     let log = GetLog {
         types: vec![3],
@@ -90,16 +104,7 @@ fn an_empty_setup_changes_nothing_and_two_purposes_are_refused() {
             reply.text()
         );
     }
-    for setup in [
-        Setup {
-            firmware_download: Some(true),
-            ..Setup::default()
-        },
-        Setup {
-            setup_op_type: Some(1),
-            ..Setup::default()
-        },
-    ] {
+    for setup in to_firmware() {
         let reply = ask(&mut talk, setup, &[]);
         assert_eq!(
             reply.code(),
@@ -115,16 +120,7 @@ fn an_empty_setup_changes_nothing_and_two_purposes_are_refused() {
 #[test]
 fn firmware_is_stored_reported_as_unverified_and_kept() {
     let fresh = Fresh::drive();
-    for setup in [
-        Setup {
-            firmware_download: Some(true),
-            ..Setup::default()
-        },
-        Setup {
-            setup_op_type: Some(1),
-            ..Setup::default()
-        },
-    ] {
+    for setup in to_firmware() {
         let mut talk = fresh.talk();
         ask(&mut talk, setup, &[7; 1 << 20]).success();
         let version = version(&mut talk);

@@ -266,14 +266,18 @@ impl Shared {
     pub fn abandon(&self) {
         let queued = self.queue.take_while(|_all| true);
         self.refuse(queued, CommitFailure::Closed);
-        let mut progress = self.progress();
-        let durable = std::mem::take(&mut progress.durable_waiters);
-        let published = std::mem::take(&mut progress.publish_waiters);
-        drop(progress);
-        let durable = durable.into_iter().map(|(_, waiter)| waiter);
-        refuse(durable, CommitFailure::Closed);
+        self.refuse_durable(CommitFailure::Closed);
+        let published = std::mem::take(&mut self.progress().publish_waiters);
         let told = published.into_iter().map(|(_, waiter)| waiter);
         told.for_each(|waiter| waiter.tell(Ok(())));
+    }
+
+    /// Tells everybody who waits for a sync that none will come. Whether anybody did.
+    pub fn refuse_durable(&self, failure: CommitFailure) -> bool {
+        let waiters = std::mem::take(&mut self.progress().durable_waiters);
+        let any = !waiters.is_empty();
+        refuse(waiters.into_iter().map(|(_, waiter)| waiter), failure);
+        any
     }
 
     /// What a commit is told that cannot be done at the moment, if there is something.

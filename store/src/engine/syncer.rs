@@ -4,7 +4,6 @@
 //! succeeded. While a sync runs, the writer goes on; what it writes is covered by the next one.
 //! Not here: the sync itself and the read-only flag (`shared`).
 
-use super::progress::refuse;
 use super::shared::Shared;
 use super::writer::{Need, Step};
 use crate::error::CommitFailure;
@@ -31,7 +30,8 @@ impl Syncer {
         match self.stage {
             Stage::Idle => {
                 if shared.is_read_only() {
-                    return give_up(shared);
+                    let anybody = shared.refuse_durable(CommitFailure::ReadOnly);
+                    return if anybody { Step::Worked } else { Step::Idle };
                 }
                 self.start(shared, now)
             }
@@ -74,17 +74,4 @@ impl Syncer {
         };
         Step::Worked
     }
-}
-
-/// Nothing becomes durable any more: says so to everybody who waits for it.
-fn give_up(shared: &Shared) -> Step {
-    let waiters = std::mem::take(&mut shared.progress().durable_waiters);
-    if waiters.is_empty() {
-        return Step::Idle;
-    }
-    refuse(
-        waiters.into_iter().map(|(_, waiter)| waiter),
-        CommitFailure::ReadOnly,
-    );
-    Step::Worked
 }

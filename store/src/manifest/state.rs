@@ -101,7 +101,7 @@ impl ManifestState {
         let mut zones: Vec<ZoneInfo> = self
             .zones
             .values()
-            .filter(|info| info.kind == ZoneKind::Log && info.ordinal >= self.replay.ordinal)
+            .filter(|info| info.kind == ZoneKind::Log && !self.is_before_replay(info))
             .copied()
             .collect();
         zones.sort_by_key(|info| info.ordinal);
@@ -116,15 +116,10 @@ impl ManifestState {
             .any(|run| run.extents.iter().any(|extent| extent.stamp.zone == zone))
     }
 
-    /// Log zones that lie wholly before the replay point and hold nothing that is referenced.
+    /// Whether a log zone lies wholly before the replay point: runs hold all that it held.
     #[must_use]
-    pub fn dead_log_zones(&self) -> Vec<ZoneId> {
-        self.zones
-            .values()
-            .filter(|info| info.kind == ZoneKind::Log)
-            .filter(|info| info.ordinal < self.replay.ordinal && info.live == 0)
-            .map(|info| info.stamp.zone)
-            .collect()
+    pub fn is_before_replay(&self, info: &ZoneInfo) -> bool {
+        info.kind == ZoneKind::Log && info.ordinal < self.replay.ordinal
     }
 }
 
@@ -189,7 +184,11 @@ mod tests {
 
     #[test]
     fn only_unreferenced_zones_before_the_replay_point_are_dead() {
-        assert_eq!(sample().dead_log_zones(), [ZoneId(5)]);
+        let state = sample();
+        let zones = state.zones.values();
+        let dead = zones.filter(|info| info.live == 0 && state.is_before_replay(info));
+        let dead: Vec<ZoneId> = dead.map(|info| info.stamp.zone).collect();
+        assert_eq!(dead, [ZoneId(5)]);
         let ordinals: Vec<u64> = sample()
             .replay_zones()
             .iter()

@@ -148,18 +148,7 @@ fn ten_thousand_requests_in_flight_without_reading_are_all_answered_in_bounded_m
 fn a_tls_handshake_that_stalls_keeps_nobody_waiting_and_is_closed() {
     let target = Target::new();
     let tls = target.drive.tls();
-    // Nothing, the first byte of a record, and a record that never ends.
-    let beginnings: [&[u8]; 3] = [
-        b"",
-        b"\x16",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    ];
-    let mut stalled: Vec<RawConnection> = (0..60)
-        .map(|_| RawConnection::connect(tls).expect("a connection"))
-        .collect();
-    for (peer, bytes) in stalled.iter_mut().zip(beginnings.iter().cycle()) {
-        peer.send(bytes).expect("it is sent");
-    }
+    let mut stalled = target.stalled_handshakes();
     target.still_serves();
     let mut shaken = Conversation::begin(Door::Tls(tls, Version::Tls12)).expect("a hello");
     shaken.noop().success();

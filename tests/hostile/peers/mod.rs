@@ -14,6 +14,25 @@ use kinetic_tests::raw::{RawConnection, request};
 
 use crate::Target;
 
+impl Target {
+    /// Sixty peers of the TLS port whose handshakes go no further.
+    fn stalled_handshakes(&self) -> Vec<RawConnection> {
+        // Nothing, the first byte of a record, and a record that never ends.
+        let beginnings: [&[u8]; 3] = [
+            b"",
+            b"\x16",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        ];
+        let mut stalled: Vec<RawConnection> = (0..60)
+            .map(|_| RawConnection::connect(self.drive.tls()).expect("a connection"))
+            .collect();
+        for (peer, bytes) in stalled.iter_mut().zip(beginnings.iter().cycle()) {
+            peer.send(bytes).expect("it is sent");
+        }
+        stalled
+    }
+}
+
 #[test]
 fn a_client_that_sends_byte_by_byte_is_served_and_keeps_nobody_waiting() {
     let target = Target::new();

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::common_prefix;
+use super::{Malformed, common_prefix};
 
 /// A guide to ascending fences.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,6 +57,29 @@ impl Guide {
             }
         }
     }
+}
+
+/// The last of `count` fences at or before `key`, the first one where all are behind it: by binary
+/// search over them where they lie, within what a guide says.
+///
+/// # Errors
+/// When a fence cannot be read.
+pub fn search<'a>(
+    (count, guide): (usize, Option<&Guide>),
+    key: &[u8],
+    fence: impl Fn(usize) -> Result<&'a [u8], Malformed>,
+) -> Result<usize, Malformed> {
+    let within = guide.map_or(0..count, |guide| guide.range(key));
+    let (mut low, mut high) = (within.start, within.end);
+    while low + 1 < high {
+        let middle = usize::midpoint(low, high);
+        if fence(middle)? <= key {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
 }
 
 /// The eight bytes behind what is shared: of two keys that share as much, the one with the smaller

@@ -15,7 +15,7 @@ use crate::layout::geometry::{Location, ZoneId};
 use crate::limits::{MAX_KEY, MAX_TAG, MAX_VERSION, RUN_BLOCK_MAX};
 
 use super::block::FRAMING;
-use super::guide::Guide;
+use super::guide::{self, Guide};
 use super::{Malformed, common_prefix, table_entry};
 
 /// Entries from one restart point to the next.
@@ -310,9 +310,13 @@ impl<'a> Leaf<'a> {
     /// # Errors
     /// When its bytes make no sense.
     pub fn guide(&self) -> Result<Guide, Malformed> {
-        let first_key = |group| Ok(Raw::read(&mut self.reader(group)?)?.suffix);
-        let keys: Result<Vec<_>, Malformed> = (0..self.groups()).map(first_key).collect();
+        let keys: Result<Vec<_>, _> = (0..self.groups()).map(|at| self.first_key(at)).collect();
         Ok(Guide::to(&keys?))
+    }
+
+    /// The first key of a group, which is whole.
+    fn first_key(&self, group: usize) -> Result<&'a [u8], Malformed> {
+        Ok(Raw::read(&mut self.reader(group)?)?.suffix)
     }
 
     /// Groups in it; at least one.
@@ -353,19 +357,8 @@ impl<'a> Leaf<'a> {
     /// # Errors
     /// When its bytes make no sense.
     pub fn group_for(&self, key: &[u8]) -> Result<usize, Malformed> {
-        let all = 0..self.groups();
-        let within = self.guide.map_or(all, |guide| guide.range(key));
-        let (mut low, mut high) = (within.start, within.end);
-        while low + 1 < high {
-            let middle = usize::midpoint(low, high);
-            let raw = Raw::read(&mut self.reader(middle)?)?;
-            if raw.suffix <= key {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
+        let fences = (self.groups(), self.guide);
+        guide::search(fences, key, |group| self.first_key(group))
     }
 
     /// Decodes group `index` into `group`.

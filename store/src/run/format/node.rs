@@ -11,7 +11,7 @@ use crate::layout::codec::{Field, Put, Reader, fields, len16, len32, width};
 use crate::limits::{MAX_KEY, RUN_BLOCK_MAX, RUN_BLOCK_TARGET};
 
 use super::block::{BlockHandle, FRAMING};
-use super::guide::Guide;
+use super::guide::{self, Guide};
 use super::{Malformed, common_prefix, table_entry};
 
 /// A child; the fence follows.
@@ -165,9 +165,12 @@ impl<'a> Node<'a> {
     /// # Errors
     /// When its bytes make no sense.
     pub fn guide(&self) -> Result<Guide, Malformed> {
-        let fence = |index| Ok(self.child(index)?.fence);
-        let fences: Result<Vec<_>, Malformed> = (0..self.count).map(fence).collect();
+        let fences: Result<Vec<_>, _> = (0..self.count).map(|at| self.fence(at)).collect();
         Ok(Guide::to(&fences?))
+    }
+
+    fn fence(&self, index: usize) -> Result<&'a [u8], Malformed> {
+        Ok(self.child(index)?.fence)
     }
 
     /// Children in it; at least one.
@@ -198,18 +201,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// When its bytes make no sense.
     pub fn index_for(&self, key: &[u8]) -> Result<usize, Malformed> {
-        let all = 0..self.count;
-        let within = self.guide.map_or(all, |guide| guide.range(key));
-        let (mut low, mut high) = (within.start, within.end);
-        while low + 1 < high {
-            let middle = usize::midpoint(low, high);
-            if self.child(middle)?.fence <= key {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
+        let fences = (self.count, self.guide);
+        guide::search(fences, key, |index| self.fence(index))
     }
 }
 

@@ -128,10 +128,14 @@ impl Reclaim {
         self.cold.is_open(zone) || job.is_some_and(|job| job.info().stamp.zone == zone)
     }
 
-    /// Whether a cold zone takes no more values and only runs refer to it.
+    /// Whether a zone of values takes no more writes and only runs refer to it.
     #[must_use]
-    pub fn is_settled(&self, zone: ZoneId, state: &ManifestState) -> bool {
-        self.cold.is_settled(zone, state.replay.group)
+    pub fn is_settled(&self, info: &ZoneInfo, state: &ManifestState) -> bool {
+        match info.kind {
+            ZoneKind::Log => state.is_before_replay(info),
+            ZoneKind::Cold => self.cold.is_settled(info.stamp.zone, state.replay.group),
+            ZoneKind::Run | ZoneKind::Manifest => false,
+        }
     }
 
     /// Whether a cold zone takes no more values.
@@ -189,8 +193,13 @@ impl Reclaim {
     /// Whether it can make room for commits that wait.
     #[must_use]
     pub fn has_hope(&self, shared: &Shared, outlook: &Outlook<'_>) -> bool {
+        self.is_busy() || self.may_copy(outlook) || self.may_squeeze(shared, outlook)
+    }
+
+    /// Whether there is a zone to empty, and room for what lives in it.
+    fn may_copy(&self, outlook: &Outlook<'_>) -> bool {
         let has_room = self.cold.has_room() || outlook.free > outlook.reserve.reclaim;
-        self.is_busy() || self.candidate.is_some() && has_room || self.may_squeeze(shared, outlook)
+        self.candidate.is_some() && has_room
     }
 
     /// Chooses the zone that comes next, after something has changed.
@@ -199,17 +208,8 @@ impl Reclaim {
         if outlook.free < outlook.reserve.low {
             let terms = outlook.terms();
             let zones = outlook.state.zones.values();
-            let zones = zones.filter(|info| self.may_empty(info, outlook.state));
+            let zones = zones.filter(|info| self.is_settled(info, outlook.state));
             self.candidate = self.choice.best(zones, &terms);
-        }
-    }
-
-    /// Whether only runs refer to a zone, and it takes no more writes.
-    fn may_empty(&self, info: &ZoneInfo, state: &ManifestState) -> bool {
-        match info.kind {
-            ZoneKind::Log => info.ordinal < state.replay.ordinal,
-            ZoneKind::Cold => self.cold.is_settled(info.stamp.zone, state.replay.group),
-            ZoneKind::Run | ZoneKind::Manifest => false,
         }
     }
 
@@ -240,11 +240,9 @@ impl Reclaim {
     }
 
     fn begin(&mut self, shared: &Shared, outlook: &Outlook<'_>) -> Did {
-        let chosen = self.candidate.is_some();
-        let usable = self.cold.has_room() || outlook.free > outlook.reserve.reclaim;
         let stage = if outlook.free >= outlook.reserve.low {
             return Did::Nothing;
-        } else if chosen && usable {
+        } else if self.may_copy(outlook) {
             Stage::Choose
         } else if self.may_squeeze(shared, outlook) {
             self.squeezed = Some(known(outlook));

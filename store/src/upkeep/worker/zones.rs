@@ -202,9 +202,7 @@ impl Upkeep {
             // A deliberate bug: what only memtables refer to does not count.
             ZoneKind::Log if early => info.ordinal + filling < state.counters.next_ordinal,
             ZoneKind::Cold if early => self.reclaim.is_closed(info.stamp.zone),
-            ZoneKind::Log => info.ordinal < state.replay.ordinal,
-            ZoneKind::Cold => self.reclaim.is_settled(info.stamp.zone, state),
-            ZoneKind::Run | ZoneKind::Manifest => false,
+            _ => self.reclaim.is_settled(info, state),
         };
         let zones = state.zones.values();
         let dead = zones.filter(|info| info.live == 0 && is_past(info));

@@ -30,18 +30,7 @@ fn idle_connections_get_a_last_word_and_hold_up_nothing() {
 #[test]
 fn while_tls_handshakes_stall_at_every_point() {
     let target = Target::new();
-    let tls = target.drive.tls();
-    let beginnings: [&[u8]; 3] = [
-        b"",
-        b"\x16",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    ];
-    let mut stalled: Vec<RawConnection> = (0..60)
-        .map(|_| RawConnection::connect(tls).expect("a connection"))
-        .collect();
-    for (peer, bytes) in stalled.iter_mut().zip(beginnings.iter().cycle()) {
-        peer.send(bytes).expect("it is sent");
-    }
+    let stalled = target.stalled_handshakes();
     let mut shaken = target.talk_tls();
     shaken.put(b"after them", b"value").success();
     let target = target.restarted(|| {
