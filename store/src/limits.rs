@@ -90,12 +90,22 @@ pub const OPTIMIZE_MERGES: u32 = 8;
 /// One tombstone among so many entries of all runs makes a merge of all due.
 pub const TOMBSTONE_SHARE: u64 = 4;
 
+/// While space is short, one entry of newer runs for so many of the oldest run makes a merge of all
+/// due: what died since the last one is not known before.
+pub const HIDDEN_SHARE: u64 = 4;
+
 /// Share of all zones, in thousandths, that reclaim keeps free beyond the reserve.
 pub const FREE_SHARE: u64 = 16;
 /// Zones that it keeps free beyond the reserve at least.
 pub const FREE_ZONES: usize = 4;
 /// Bytes of values that reclaim collects before it writes them.
 pub const RECLAIM_WRITE: usize = 1 << 20;
+/// Bytes of copies after which reclaim syncs them.
+pub const RECLAIM_SYNC: usize = 16 << 20;
+/// Moves that reclaim hands to the writer at a time.
+pub const RECLAIM_MOVES: usize = 512;
+/// Bytes of their records, the last one not counted.
+pub const RECLAIM_MOVES_BYTES: usize = 128 << 10;
 /// Entries that reclaim looks up in one step.
 pub const RECLAIM_LOOKUPS: usize = 64;
 /// Bytes of values that reclaim reads in one step, the last one not counted.

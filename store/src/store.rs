@@ -425,6 +425,9 @@ impl Store {
         for run in shared.view().runs.iter() {
             let mut cursor = MergedCursor::over_runs(std::slice::from_ref(run), &shared.reader)?;
             while let Some(merged) = cursor.next(&shared.reader, Effort::Disk)? {
+                if upkeep.state().life_of(&merged.entry).is_none() {
+                    continue;
+                }
                 if let Some(value) = merged.entry.live() {
                     let zone = value.location.zone.0;
                     *live.scanned.entry(zone).or_default() += u64::from(value.length);

@@ -418,6 +418,7 @@ fn zone_edit(end: Option<u32>) -> Edit {
         ordinal: 1,
         end,
         live: 0,
+        born: Seqno(1),
     })
 }
 

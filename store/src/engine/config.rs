@@ -6,8 +6,8 @@
 use crate::index::values::Checking;
 use crate::layout::geometry::Geometry;
 use crate::limits::{
-    CACHE_BYTES, FREE_SHARE, FREE_ZONES, LOG_BYTES, MEMTABLE_BYTES, MERGE_FANOUT, QUEUE_BYTES,
-    READY_LOG_BYTES, READY_LOG_ZONES, SCRUB_EVERY_US, SCRUB_PACE, UNSYNCED_AGE_US, UNSYNCED_BYTES,
+    CACHE_BYTES, FREE_SHARE, FREE_ZONES, LOG_BYTES, MEMTABLE_BYTES, QUEUE_BYTES, READY_LOG_BYTES,
+    READY_LOG_ZONES, SCRUB_EVERY_US, SCRUB_PACE, UNSYNCED_AGE_US, UNSYNCED_BYTES,
 };
 use crate::run::AtDamage;
 
@@ -90,7 +90,7 @@ impl Options {
     /// The options as far as a drive of this geometry can take them.
     #[must_use]
     pub fn fitted(mut self, geometry: &Geometry) -> Self {
-        self.memtable_bytes = self.memtable_bytes.min(geometry.bytes() / 64);
+        self.memtable_bytes = self.memtable_bytes.min(geometry.bytes() / 256);
         self.log_bytes = self.log_bytes.min(geometry.bytes() / 8);
         self
     }
@@ -147,8 +147,8 @@ pub struct Reserve {
 
 impl Reserve {
     /// The reserve of a drive whose runs take `index_bytes`: two zones for the manifest, a flush
-    /// of the largest memtable, a merge of the smallest level or of everything, since only that
-    /// finds what died unnoticed, one zone of log for deletes, two for reclaim.
+    /// of the largest memtable, a merge of everything, since only that finds what died unnoticed,
+    /// two flushes that come in between, one zone of log for deletes, two for reclaim.
     #[must_use]
     pub fn of(geometry: &Geometry, options: &Options, index_bytes: u64) -> Self {
         let zone = u64::from(geometry.zone_size);
@@ -156,7 +156,7 @@ impl Reserve {
         let table = zones(options.memtable_bytes);
         let manifest = 2;
         let flush = manifest + table + 2;
-        let merge = (table * MERGE_FANOUT).max(zones(index_bytes) + table);
+        let merge = zones(index_bytes) + 2 * table;
         let delete = flush + merge + 1;
         let reclaim = delete + 1;
         let put = reclaim + 2;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::commit::Completion;
 use super::queue::Ticket;
+use crate::entry::Seqno;
 use crate::error::{CommitError, CommitFailure};
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::ZoneId;
@@ -22,6 +23,19 @@ pub struct LogZone {
     pub stamp: ZoneStamp,
     /// Its place in the order of log zones.
     pub ordinal: u64,
+}
+
+/// A log zone that takes no more groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filled {
+    /// The zone and its life.
+    pub stamp: ZoneStamp,
+    /// Bytes of groups in it.
+    pub used: u64,
+    /// Bytes of records and headers of those.
+    pub heads: u64,
+    /// Bytes of values in those.
+    pub values: u64,
 }
 
 /// A log zone in which a write failed: nothing may be appended behind `end`.
@@ -91,6 +105,8 @@ pub struct Progress {
     pub checkup: Checkup,
     /// The last group that was written.
     pub written_group: u64,
+    /// The last mutation of it.
+    pub written_seqno: Seqno,
     /// Bytes of all groups that were written in this boot.
     pub written_bytes: u64,
     /// The last group that is on the disk.
@@ -109,6 +125,8 @@ pub struct Progress {
     pub publish_waiters: Vec<(Ticket, Waiter)>,
     /// Zones that the writer may take next, in order.
     pub ready: VecDeque<LogZone>,
+    /// Zones that the writer has filled since upkeep looked.
+    pub filled: Vec<Filled>,
     /// A zone in which a write failed and that the manifest must seal.
     pub seal: Option<SealRequest>,
     /// The host did not take a write of the manifest or a run; tried again from time to time.

@@ -12,7 +12,7 @@ use crate::layout::zone_header::ZoneKind;
 use crate::run::{RunId, RunMeta};
 
 /// Fields of an edit that allocates or describes a zone, kind byte included.
-pub const ZONE_FIELDS: [Field; 11] = fields([
+pub const ZONE_FIELDS: [Field; 12] = fields([
     ("edit", 1),
     ("zone", 4),
     ("kind", 1),
@@ -23,6 +23,7 @@ pub const ZONE_FIELDS: [Field; 11] = fields([
     ("ordinal", 8),
     ("end", 4),
     ("live", 8),
+    ("born", 8),
     ("boot salt", 16),
 ]);
 /// Fields of an edit that moves the replay point, kind byte included.
@@ -69,6 +70,9 @@ pub struct ZoneInfo {
     pub end: Option<u32>,
     /// Bytes of values in it that flushed runs refer to.
     pub live: u64,
+    /// Sequence number of the first mutation that can refer to this life of it; older entries
+    /// mean an earlier one.
+    pub born: Seqno,
 }
 
 /// Where replay of the log starts.
@@ -191,6 +195,7 @@ fn encode_zone(info: &ZoneInfo, out: &mut Vec<u8>) {
     out.put_u64(info.ordinal);
     out.put_u32(info.end.unwrap_or_default());
     out.put_u64(info.live);
+    out.put_u64(info.born.0);
     out.put(&info.boot_salt);
 }
 
@@ -208,6 +213,7 @@ fn decode_zone(reader: &mut Reader<'_>, drive: u64) -> Result<Option<ZoneInfo>, 
     let end = reader.u32()?;
     let end = (flags & SEALED != 0).then_some(end);
     let live = reader.u64()?;
+    let born = Seqno(reader.u64()?);
     let boot_salt = reader.array()?;
     Ok(kind.map(|kind| ZoneInfo {
         kind,
@@ -217,6 +223,7 @@ fn decode_zone(reader: &mut Reader<'_>, drive: u64) -> Result<Option<ZoneInfo>, 
         ordinal,
         end,
         live,
+        born,
     }))
 }
 
@@ -253,6 +260,7 @@ mod tests {
             ordinal: 6,
             end,
             live: 7,
+            born: Seqno(9),
         })
     }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::edit::{Counters, Edit, ReplayPoint, ZoneInfo};
+use crate::entry::Entry;
 use crate::layout::geometry::ZoneId;
 use crate::layout::zone_header::ZoneKind;
 use crate::run::RunMeta;
@@ -116,6 +117,16 @@ impl ManifestState {
             .any(|run| run.extents.iter().any(|extent| extent.stamp.zone == zone))
     }
 
+    /// The life of a zone, by its epoch, that keeps the value of this entry; `None` where that life
+    /// is over. Then the entry is hidden by a newer one.
+    #[must_use]
+    pub fn life_of(&self, entry: &Entry) -> Option<(ZoneId, u64)> {
+        let zone = entry.live()?.location.zone;
+        let info = self.zones.get(&zone)?;
+        let holds_values = matches!(info.kind, ZoneKind::Log | ZoneKind::Cold);
+        (holds_values && entry.seqno >= info.born).then_some((zone, info.stamp.epoch))
+    }
+
     /// Whether a log zone lies wholly before the replay point: runs hold all that it held.
     #[must_use]
     pub fn is_before_replay(&self, info: &ZoneInfo) -> bool {
@@ -144,6 +155,7 @@ mod tests {
             ordinal,
             end: None,
             live,
+            born: Seqno(0),
         }
     }
 

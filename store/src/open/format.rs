@@ -237,6 +237,7 @@ fn empty_state(nowhere: ZoneStamp) -> Result<ManifestState, Contradiction> {
         ordinal: 0,
         end: None,
         live: 0,
+        born: Seqno(0),
     }))?;
     state.apply(&Edit::Counters(Counters {
         next_epoch: 2,

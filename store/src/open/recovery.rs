@@ -184,6 +184,7 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
         progress: Progress {
             written_group: found.last_group,
             durable_group: found.last_group,
+            written_seqno: found.last_seqno,
             ..Progress::default()
         },
     });

@@ -15,6 +15,7 @@ use crate::entry::{Entry, Key};
 use crate::index::view::Frozen;
 use crate::limits::SCAN_CHUNK;
 use crate::manifest::edit::Edit;
+use crate::manifest::state::ManifestState;
 use crate::run::{BuildError, Direction, RunId};
 
 /// A flush under way.
@@ -71,7 +72,7 @@ impl Flush {
     }
 
     /// Goes on by at most one disk call.
-    pub fn step(&mut self, shared: &Shared) -> Result<Made, JobError> {
+    pub fn step(&mut self, shared: &Shared, state: &ManifestState) -> Result<Made, JobError> {
         loop {
             if let Some(made) = self.output.advance(shared)? {
                 return Ok(made);
@@ -81,7 +82,7 @@ impl Flush {
             }
             match self.chunk.pop_front() {
                 Some((key, entry)) => {
-                    self.output.add(&key, &entry)?;
+                    self.output.add(&key, &entry, state)?;
                     self.last = Some(key);
                 }
                 None => self.output.finish()?,
@@ -103,10 +104,10 @@ impl Flush {
 
     /// What the manifest is told.
     #[must_use]
-    pub fn edits(&self) -> Vec<Edit> {
+    pub fn edits(&self, state: &ManifestState) -> Vec<Edit> {
         let run = self.output.meta().map(|meta| Edit::AddRun(0, meta.clone()));
         run.into_iter()
-            .chain(self.output.live_edits())
+            .chain(self.output.live_edits(state))
             .chain([Edit::Replay(self.frozen.replay)])
             .collect()
     }

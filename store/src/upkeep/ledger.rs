@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::disk::Disk;
 use crate::engine::shared::{Counters, Shared};
+use crate::entry::Seqno;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};
 use crate::layout::superblock::{Seal, Slot, Superblock};
@@ -284,6 +285,7 @@ fn manifest_zone(superblock: &Superblock, stamp: ZoneStamp) -> ZoneInfo {
         ordinal: 0,
         end: None,
         live: 0,
+        born: Seqno(0),
     }
 }
 

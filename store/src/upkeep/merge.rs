@@ -139,7 +139,7 @@ impl Merge {
     }
 
     /// Goes on by at most one write or sync; reads of the inputs come on top.
-    pub fn step(&mut self, shared: &Shared) -> Result<Made, JobError> {
+    pub fn step(&mut self, shared: &Shared, state: &ManifestState) -> Result<Made, JobError> {
         loop {
             if let Some(made) = self.output.advance(shared)? {
                 return Ok(made);
@@ -150,13 +150,13 @@ impl Merge {
                     merged
                         .hidden
                         .iter()
-                        .for_each(|entry| self.output.drop_entry(entry));
+                        .for_each(|entry| self.output.drop_entry(entry, state));
                     let dead = merged.entry.state == State::Deleted;
                     if dead && self.tombstones == Tombstones::Drop {
                         continue;
                     }
-                    self.output.drop_entry(&merged.entry);
-                    self.output.add(&merged.key, &merged.entry)?;
+                    self.output.drop_entry(&merged.entry, state);
+                    self.output.add(&merged.key, &merged.entry, state)?;
                 }
                 None => self.output.finish()?,
             }
@@ -187,7 +187,7 @@ impl Merge {
             .map(|meta| Edit::AddRun(place, meta.clone()));
         removed
             .chain(added)
-            .chain(self.output.live_edits())
+            .chain(self.output.live_edits(state))
             .collect()
     }
 }

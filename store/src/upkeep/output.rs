@@ -10,9 +10,10 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use crate::engine::shared::{Counters, Shared};
-use crate::entry::{Entry, ValueRef};
+use crate::entry::Entry;
 use crate::layout::geometry::ZoneId;
 use crate::manifest::edit::Edit;
+use crate::manifest::state::ManifestState;
 use crate::run::{BuildError, PendingWrite, RunBuilder, RunId, RunMeta, ZoneRoom};
 use crate::seal::Cipher;
 
@@ -24,7 +25,8 @@ pub struct Output {
     meta: Option<RunMeta>,
     finished: bool,
     stage: Stage,
-    live: BTreeMap<ZoneId, i64>,
+    /// By life of a zone.
+    live: BTreeMap<(ZoneId, u64), i64>,
     zones: Vec<ZoneId>,
 }
 
@@ -111,22 +113,26 @@ impl Output {
     }
 
     /// Appends an entry and counts what it keeps alive.
-    pub fn add(&mut self, key: &[u8], entry: &Entry) -> Result<(), BuildError> {
-        if let Some(value) = entry.live() {
-            self.count(value, 1);
-        }
+    pub fn add(
+        &mut self,
+        key: &[u8],
+        entry: &Entry,
+        state: &ManifestState,
+    ) -> Result<(), BuildError> {
+        self.count(entry, 1, state);
         self.builder.add(key, entry)
     }
 
     /// An entry of an input is gone with this run: counts what it does not keep alive any more.
-    pub fn drop_entry(&mut self, entry: &Entry) {
-        if let Some(value) = entry.live() {
-            self.count(value, -1);
-        }
+    pub fn drop_entry(&mut self, entry: &Entry, state: &ManifestState) {
+        self.count(entry, -1, state);
     }
 
-    fn count(&mut self, value: ValueRef, sign: i64) {
-        *self.live.entry(value.location.zone).or_default() += sign * i64::from(value.length);
+    fn count(&mut self, entry: &Entry, sign: i64, state: &ManifestState) {
+        if let Some(life) = state.life_of(entry) {
+            let length = entry.live().map_or(0, |value| i64::from(value.length));
+            *self.live.entry(life).or_default() += sign * length;
+        }
     }
 
     /// Ends the run; writes may still be due.
@@ -168,12 +174,18 @@ impl Output {
         &self.zones
     }
 
-    /// The changes of live bytes that the run brings.
+    /// The changes of live bytes that the run brings, to zones that still are in the life that the
+    /// entries meant.
     #[must_use]
-    pub fn live_edits(&self) -> Vec<Edit> {
+    pub fn live_edits(&self, state: &ManifestState) -> Vec<Edit> {
+        let lives = |zone: &ZoneId, epoch: u64| {
+            let info = state.zones.get(zone);
+            info.is_some_and(|info| info.stamp.epoch == epoch)
+        };
         let changed = self.live.iter().filter(|(_, change)| **change != 0);
         changed
-            .map(|(zone, change)| Edit::Live(*zone, *change))
+            .filter(|((zone, epoch), _)| lives(zone, *epoch))
+            .map(|((zone, _), change)| Edit::Live(*zone, *change))
             .collect()
     }
 }

@@ -77,6 +77,14 @@ impl Group {
         end - length + len32(head)
     }
 
+    /// Bytes of values that lie in it.
+    pub(super) fn value_bytes(&self) -> u64 {
+        let inside = self.entries.iter().filter_map(|(_, entry, placement)| {
+            entry.live().filter(|_| *placement == Placement::Inside)
+        });
+        inside.map(|value| u64::from(value.length)).sum()
+    }
+
     /// Adds a commit if all its checks pass, against the store as it was before the commit.
     pub(super) fn add(
         &mut self,

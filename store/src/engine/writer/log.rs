@@ -18,7 +18,7 @@ use crate::effort::Effort;
 use crate::engine::commit::{Commit, Durability, Prepared};
 use crate::engine::config::Sabotage;
 use crate::engine::moves::{Move, Moved};
-use crate::engine::progress::{LogZone, Progress, SealRequest, Waiter};
+use crate::engine::progress::{Filled, LogZone, Progress, SealRequest, Waiter};
 use crate::engine::shared::{Counters, Shared};
 use crate::entry::{Seqno, State};
 use crate::error::{CommitError, CommitFailure};
@@ -41,6 +41,8 @@ static ZEROS: [u8; BLOCK_LEN] = [0; BLOCK_LEN];
 pub struct Writer {
     zone: Option<LogZone>,
     offset: u32,
+    /// Bytes of heads and of values in the zone so far.
+    zone_contents: (u64, u64),
     next_group: u64,
     last_seqno: Seqno,
     syncs_seen: u64,
@@ -61,6 +63,7 @@ impl Writer {
             last_seqno,
             syncs_seen: 0,
             log_since_freeze: replayed,
+            zone_contents: (0, 0),
             sealed: Vec::new(),
         }
     }
@@ -147,8 +150,16 @@ impl Writer {
         if progress.seal.is_none()
             && let Some(zone) = progress.ready.pop_front()
         {
-            self.zone = Some(zone);
+            if let Some(LogZone { stamp, .. }) = self.zone.replace(zone) {
+                progress.filled.push(Filled {
+                    stamp,
+                    used: u64::from(self.offset.saturating_sub(BLOCK32)),
+                    heads: self.zone_contents.0,
+                    values: self.zone_contents.1,
+                });
+            }
             self.offset = BLOCK32;
+            self.zone_contents = (0, 0);
             return Ok(shared.geometry.max_group());
         }
         let failure = match progress.stuck {
@@ -328,11 +339,14 @@ impl Writer {
         }
         self.syncs_seen = syncs;
         self.offset = start + length;
+        self.zone_contents.0 += head as u64;
+        self.zone_contents.1 += group.value_bytes();
         self.log_since_freeze += u64::from(length);
         Counters::add(&shared.counters.groups, 1);
         Counters::add(&shared.counters.group_bytes, u64::from(length));
         let mut progress = shared.progress();
         progress.written_group = self.next_group;
+        progress.written_seqno = group.seqno;
         progress.written_bytes += u64::from(length);
         Ok(())
     }

@@ -144,6 +144,19 @@ impl ColdGroup {
         Ok(())
     }
 
+    /// Its bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes of values in it.
+    #[must_use]
+    pub fn values(&self) -> u64 {
+        let live = self.moves.iter().filter_map(|moved| moved.from.live());
+        live.map(|value| u64::from(value.length)).sum()
+    }
+
     /// The moves that may be handed in once it is synced.
     #[must_use]
     pub fn into_moves(self) -> Vec<Move> {

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::ZoneId;
 use crate::limits::{WORTH_PARTS, WORTH_PARTS_PRESSED};
 use crate::manifest::edit::ZoneInfo;
@@ -40,12 +41,33 @@ pub struct Choice {
     passed_over: BTreeMap<ZoneId, PassedOver>,
 }
 
-/// What was written to a zone.
+/// What was written to a zone, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Contents {
+    /// All groups.
+    pub used: u64,
+    /// Of those, what goes along when their values are copied.
+    pub overhead: u64,
+    /// Of those, values.
+    pub values: u64,
+}
+
+impl Contents {
+    /// Of a cold zone: what lies between its groups would lie between others, too.
+    #[must_use]
+    pub fn of_cold(used: u64, values: u64) -> Self {
+        Self {
+            used,
+            overhead: used.saturating_sub(values),
+            values,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Measured {
     epoch: u64,
-    used: u64,
-    values: u64,
+    contents: Contents,
 }
 
 /// A zone that gave nothing when it was like this.
@@ -68,15 +90,11 @@ impl Choice {
         worth.max_by_key(|(score, _)| *score).map(|(_, info)| *info)
     }
 
-    /// What was measured in a zone: bytes of it that were written, and bytes of values in those.
-    pub fn measure(&mut self, info: &ZoneInfo, used: u64, values: u64) {
-        let epoch = info.stamp.epoch;
-        let measured = Measured {
-            epoch,
-            used,
-            values,
-        };
-        self.measured.insert(info.stamp.zone, measured);
+    /// What was measured in a zone.
+    pub fn measure(&mut self, stamp: &ZoneStamp, contents: Contents) {
+        let epoch = stamp.epoch;
+        let measured = Measured { epoch, contents };
+        self.measured.insert(stamp.zone, measured);
     }
 
     /// Whether it was measured in its present life.
@@ -93,6 +111,11 @@ impl Choice {
             free,
         };
         self.passed_over.insert(info.stamp.zone, passed_over);
+    }
+
+    /// The zone is as good as if it had never been passed over.
+    pub fn reconsider(&mut self, info: &ZoneInfo) {
+        self.passed_over.remove(&info.stamp.zone);
     }
 
     fn measure_of(&self, info: &ZoneInfo) -> Option<&Measured> {
@@ -123,28 +146,34 @@ impl Choice {
         Some(gain * u128::from(age) / u128::from(terms.room + cost))
     }
 
-    /// Bytes that what lives in a zone takes elsewhere: its share of all that was written there,
-    /// records included. Of a zone that was not measured yet, the values alone. What is left behind
-    /// the end of a zone is not counted as gain if the zone is half full: it is usual that the next
-    /// value did not fit, and would be so in another zone, too.
+    /// Bytes that what lives in a zone takes elsewhere: its values, and their share of the records.
+    /// Of a zone that was not measured yet, the values alone. What is left behind the end of a zone
+    /// is not counted as gain if the zone is half full: it is usual that the next value did not
+    /// fit, and would be so in another zone, too.
     fn cost(&self, info: &ZoneInfo, room: u64) -> u64 {
-        match self.measure_of(info) {
-            Some(measured) if measured.values > 0 => {
-                let is_filled = measured.used * 2 >= room;
-                let used = if is_filled { room } else { measured.used };
-                let share = u128::from(used) * u128::from(info.live);
-                let cost = share / u128::from(measured.values);
-                u64::try_from(cost).unwrap_or(u64::MAX)
-            }
-            _ => info.live,
-        }
+        let contents = match self.measure_of(info) {
+            Some(measured) if measured.contents.values > 0 => measured.contents,
+            _ => return info.live,
+        };
+        let Contents {
+            used,
+            overhead,
+            values,
+        } = contents;
+        let share = u128::from(values + overhead) * u128::from(info.live) / u128::from(values);
+        let cost = if used * 2 >= room {
+            share * u128::from(room) / u128::from(used)
+        } else {
+            share
+        };
+        u64::try_from(cost).unwrap_or(u64::MAX)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::checksum::ZoneStamp;
+    use crate::entry::Seqno;
     use crate::layout::zone_header::ZoneKind;
 
     const TERMS: Terms = Terms {
@@ -172,6 +201,7 @@ mod tests {
             ordinal: 1,
             end: None,
             live,
+            born: Seqno(0),
         }
     }
 
@@ -202,14 +232,24 @@ mod tests {
     fn records_count_so_that_small_values_are_not_moved_for_nothing() {
         let mut choice = Choice::default();
         let zones = [zone(1, 1, 100)];
-        choice.measure(&zones[0], 1000, 100);
-        assert_eq!(best(&choice, &zones, &TERMS), None, "all of it lives");
-        choice.measure(&zones[0], 1000, 200);
-        assert_eq!(best(&choice, &zones, &TERMS), Some(1), "half of it lives");
-        choice.measure(&zones[0], 120, 100);
-        assert_eq!(best(&choice, &zones, &TERMS), Some(1), "it was never full");
-        choice.measure(&zones[0], 600, 100);
-        assert_eq!(best(&choice, &zones, &TERMS), None, "nothing more did fit");
+        let mut measure = |used, overhead, values| {
+            let contents = Contents {
+                used,
+                overhead,
+                values,
+            };
+            choice.measure(&zones[0].stamp, contents);
+            best(&choice, &zones, &TERMS)
+        };
+        assert_eq!(measure(1000, 900, 100), None, "all of it lives");
+        assert_eq!(measure(1000, 800, 200), Some(1), "half of it lives");
+        assert_eq!(measure(120, 20, 100), Some(1), "it was never full");
+        assert_eq!(measure(600, 500, 100), None, "nothing more did fit");
+        assert_eq!(
+            measure(1000, 100, 100),
+            Some(1),
+            "the rest is between groups"
+        );
         assert!(choice.is_measured(&zones[0]));
         assert!(!choice.is_measured(&zone(1, 2, 100)), "another life");
     }

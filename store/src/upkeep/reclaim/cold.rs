@@ -7,13 +7,18 @@
 
 use std::collections::BTreeMap;
 
+use super::choice::Contents;
+use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::ZoneId;
+use crate::limits::BLOCK32;
 use crate::run::ZoneRoom;
 
 /// Cold zones.
 #[derive(Debug)]
 pub struct ColdZones {
     room: Option<ZoneRoom>,
+    /// Bytes of values in the zone that is being filled.
+    values: u64,
     /// Of the zones of this boot, the last group with a move into each.
     last_groups: BTreeMap<ZoneId, u64>,
     /// Replay may have found moves into zones of earlier boots, up to this group.
@@ -26,6 +31,7 @@ impl ColdZones {
     pub fn new(replayed: u64) -> Self {
         Self {
             room: None,
+            values: 0,
             last_groups: BTreeMap::new(),
             replayed,
         }
@@ -35,6 +41,7 @@ impl ColdZones {
     pub fn give_room(&mut self, room: ZoneRoom) {
         self.last_groups.insert(room.stamp.zone, 0);
         self.room = Some(room);
+        self.values = 0;
     }
 
     /// The room that is left in the zone that is being filled.
@@ -48,9 +55,16 @@ impl ColdZones {
         self.room.is_some()
     }
 
-    /// The zone that was being filled takes no more.
-    pub fn close(&mut self) -> Option<ZoneId> {
-        self.room.take().map(|room| room.stamp.zone)
+    /// So many bytes of values were written to the zone that is being filled.
+    pub fn add(&mut self, values: u64) {
+        self.values += values;
+    }
+
+    /// The zone that was being filled takes no more: what it is, and what was written to it.
+    pub fn close(&mut self) -> Option<(ZoneStamp, Contents)> {
+        let room = self.room.take()?;
+        let used = u64::from(room.next.saturating_sub(BLOCK32));
+        Some((room.stamp, Contents::of_cold(used, self.values)))
     }
 
     /// Moves into the zone that is being filled are in this group.
@@ -77,7 +91,6 @@ impl ColdZones {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::checksum::ZoneStamp;
 
     #[test]
     fn a_zone_is_settled_once_its_moves_are_in_runs_and_it_takes_no_more() {
@@ -95,7 +108,7 @@ mod tests {
         });
         cold.logged(9);
         assert!(!cold.is_settled(ZoneId(2), 20), "it is being filled");
-        assert_eq!(cold.close(), Some(ZoneId(2)));
+        assert_eq!(cold.close(), Some((stamp, Contents::default())));
         assert!(!cold.is_settled(ZoneId(2), 9));
         assert!(cold.is_settled(ZoneId(2), 10));
     }

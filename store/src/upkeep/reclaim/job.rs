@@ -12,10 +12,11 @@ use crate::effort::Effort;
 use crate::engine::shared::{Counters, Shared};
 use crate::entry::{Entry, Key};
 use crate::error::ReadError;
+use crate::index::view::View;
 use crate::layout::geometry::Location;
 use crate::limits::{RECLAIM_LOOKUPS, RECLAIM_READ};
 use crate::manifest::edit::ZoneInfo;
-use crate::run::Admission;
+use crate::run::{Admission, BlockReader};
 
 /// A zone that is being emptied.
 #[derive(Debug)]
@@ -24,8 +25,10 @@ pub(super) struct Job {
     /// Keys that may refer to values in it, and where those lie.
     candidates: VecDeque<(Key, Location)>,
     pub(super) batch: Batch,
+    /// Bytes of values in it that runs refer to, hidden entries included, as far as they were found.
+    referenced: u64,
     walked: bool,
-    pub(super) sound: bool,
+    sound: bool,
 }
 
 /// What a look at candidates came to.
@@ -40,6 +43,7 @@ impl Job {
             walk: Walk::new(info),
             candidates: VecDeque::new(),
             batch: Batch::new(&shared.cipher),
+            referenced: 0,
             walked: false,
             sound: true,
         }
@@ -48,6 +52,12 @@ impl Job {
     /// The zone.
     pub(super) fn info(&self) -> &ZoneInfo {
         self.walk.info()
+    }
+
+    /// Whether nothing that anybody refers to is left in it once the moves are in runs. Whatever runs
+    /// refer to was found, to the byte: what could not be found cannot be given up.
+    pub(super) fn is_emptied(&self, live: u64) -> bool {
+        self.sound && self.referenced == live
     }
 
     /// Whether everything in it was looked at.
@@ -70,24 +80,51 @@ impl Job {
             };
             let entry = view.lookup(&reader, &key, Effort::Disk);
             let entry = self.judge(shared, entry);
-            let lives_here =
-                |entry: &Entry| entry.live().is_some_and(|value| value.location == location);
-            if let Some(entry) = entry.filter(lives_here) {
-                if self.batch.length_with(&key, &entry) > room {
-                    self.candidates.push_front((key, location));
-                    return Looked::Full;
-                }
-                let value = entry.live().unwrap_or_default();
-                let value = shared.values.read(&value, Effort::Disk);
-                if let Some(value) = self.judge(shared, value.map(Some)) {
-                    self.batch.add(key, entry, value);
-                }
+            let born = self.walk.info().born;
+            let means_this = |entry: &Entry| {
+                let there = entry.live().filter(|value| value.location == location);
+                entry.seqno >= born && there.is_some()
+            };
+            let found = entry.filter(means_this);
+            if let Some(entry) = &found
+                && self.batch.length_with(&key, entry) > room
+            {
+                self.candidates.push_front((key, location));
+                return Looked::Full;
+            }
+            let Some(entry) = found else {
+                self.count_hidden(shared, (&view, &reader), (&key, &means_this));
+                continue;
+            };
+            let value = entry.live().unwrap_or_default();
+            self.referenced += u64::from(value.length);
+            let value = shared.values.read(&value, Effort::Disk);
+            if let Some(value) = self.judge(shared, value.map(Some)) {
+                self.batch.add(key, entry, value);
             }
             if self.batch.bytes() >= until {
                 break;
             }
         }
         Looked::More
+    }
+
+    /// Counts what runs refer to in this place although something newer hides it.
+    fn count_hidden(
+        &mut self,
+        shared: &Shared,
+        (view, reader): (&View, &BlockReader),
+        (key, means_this): (&Key, &impl Fn(&Entry) -> bool),
+    ) {
+        for run in view.runs.iter() {
+            let entry = run.get(reader, key, Effort::Disk);
+            let entry = self.judge(shared, entry.map_err(ReadError::from));
+            if let Some(entry) = entry.filter(means_this) {
+                let length = entry.live().map_or(0, |value| value.length);
+                self.referenced += u64::from(length);
+                break;
+            }
+        }
     }
 
     /// The keys of the next group.

@@ -5,7 +5,7 @@
 use super::choice::{Pressure, Terms};
 use crate::engine::config::Reserve;
 use crate::engine::shared::Shared;
-use crate::limits::BLOCK;
+use crate::limits::{BLOCK, HIDDEN_SHARE};
 use crate::manifest::state::ManifestState;
 
 /// What reclaim sees of the rest of upkeep.
@@ -61,6 +61,15 @@ impl<'a> Outlook<'a> {
             free: self.free,
             pressure,
         }
+    }
+
+    /// Whether so many keys have entries in several runs, at most, that merging all of them pays by
+    /// what it tells of dead values.
+    #[must_use]
+    pub fn hides_much(&self) -> bool {
+        let entries = self.state.runs.iter().map(|run| run.entries);
+        let oldest = self.state.runs.last().map_or(0, |run| run.entries);
+        entries.sum::<u64>() - oldest >= oldest / HIDDEN_SHARE && self.state.runs.len() > 1
     }
 
     /// Whether a flush would show what lives in finished zones of the log, or a merge what is

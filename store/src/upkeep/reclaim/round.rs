@@ -1,23 +1,29 @@
 //! Reclaim, one disk call after the other: choose a zone, copy what lives in it, log the moves.
 //!
-//! Guarantee: a round ends with a flush and a merge of all runs, after which nothing refers to the
-//! zones that it emptied. A value that cannot be read stays where it is, and its zone is kept. A
-//! round begins only where there is something to gain, and each ends.
+//! Guarantee: zones that a round has emptied are given up after a flush of everything that was seen
+//! when they were: then what runs still refer to in them is hidden by what other runs hold. A value
+//! that cannot be read stays where it is, and its zone is kept. A round begins only where there is
+//! something to gain, and each ends.
 //! Not here: who gets free zones (`worker`), and whether moves are still true (`engine::writer`).
 
+use std::collections::VecDeque;
 use std::mem;
 
 use super::batch::{Batch, ColdGroup};
-use super::choice::Choice;
+use super::choice::{Choice, Contents};
 use super::cold::ColdZones;
 use super::job::{Job, Looked};
 use super::outlook::Outlook;
 use super::walk::{Walk, Walked};
-use crate::engine::moves::Moved;
+use crate::engine::moves::{Move, Moved};
+use crate::engine::progress::Filled;
 use crate::engine::shared::{Counters, Shared};
 use crate::layout::geometry::ZoneId;
 use crate::layout::zone_header::ZoneKind;
-use crate::limits::{BLOCK32, RECLAIM_LOOKUPS, RECLAIM_PATIENCE_US, RECLAIM_WRITE};
+use crate::limits::{
+    BLOCK32, RECLAIM_LOOKUPS, RECLAIM_MOVES, RECLAIM_MOVES_BYTES, RECLAIM_PATIENCE_US,
+    RECLAIM_SYNC, RECLAIM_WRITE,
+};
 use crate::manifest::edit::ZoneInfo;
 use crate::manifest::state::ManifestState;
 use crate::run::ZoneRoom;
@@ -29,6 +35,8 @@ pub struct Reclaim {
     choice: Choice,
     cold: ColdZones,
     round: Option<Round>,
+    /// Zones that the round has emptied.
+    emptied: Vec<ZoneInfo>,
     /// The zone that comes next, as of the last change of the manifest.
     candidate: Option<ZoneInfo>,
     /// What was known when a flush and a merge of everything gave nothing.
@@ -47,6 +55,8 @@ pub enum Did {
     NeedsRoom,
     /// It waits for the writer.
     Waits,
+    /// Zones are emptied and may be freed: [`Reclaim::take_emptied`].
+    Emptied,
     /// There is nothing to do.
     Nothing,
 }
@@ -55,11 +65,14 @@ pub enum Did {
 struct Round {
     stage: Stage,
     job: Option<Job>,
-    /// Zones that were emptied.
-    emptied: usize,
+    /// Moves to copies that are written, the first of them not handed in yet.
+    moves: VecDeque<Move>,
+    /// Bytes of copies that are not synced.
+    unsynced: usize,
     /// Cold zones that it was given.
     cold_zones: usize,
-    /// The last group with moves of it.
+    /// The last group with moves of it, or with anything that was seen by the time when a zone was
+    /// empty.
     last_group: u64,
     waits_since: Option<u64>,
 }
@@ -71,12 +84,22 @@ enum Stage {
     Measure(Walk, u64),
     Copy,
     Write(ColdGroup),
-    Sync(ColdGroup),
+    Sync,
+    HandIn,
     Commit,
-    Flush,
+    Flush(Then),
     /// How often it was asked for.
     Merge(u8),
     Merging,
+}
+
+/// What a flush is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// What was emptied can be freed.
+    Free,
+    /// A merge of everything shows what is dead.
+    Merge,
 }
 
 impl Reclaim {
@@ -87,6 +110,7 @@ impl Reclaim {
             choice: Choice::default(),
             cold: ColdZones::new(last_group),
             round: None,
+            emptied: Vec::new(),
             candidate: None,
             squeezed: None,
         }
@@ -103,6 +127,23 @@ impl Reclaim {
     pub fn has_moves(&self) -> bool {
         let stage = self.round.as_ref().map(|round| &round.stage);
         matches!(stage, Some(Stage::Commit))
+    }
+
+    /// Whether a zone is being emptied: what runs refer to in it must not change meanwhile.
+    #[must_use]
+    pub fn is_emptying(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| round.job.is_some())
+    }
+
+    /// The zones that were emptied and are still in the life in which they were; it is over now.
+    pub fn take_emptied(&mut self, state: &ManifestState) -> Vec<ZoneId> {
+        self.round = None;
+        let mut emptied = mem::take(&mut self.emptied);
+        emptied.retain(|info| {
+            let now = state.zones.get(&info.stamp.zone);
+            now.is_some_and(|now| now.stamp == info.stamp)
+        });
+        emptied.iter().map(|info| info.stamp.zone).collect()
     }
 
     /// Whether all runs are to be merged, since that frees what was emptied.
@@ -175,7 +216,7 @@ impl Reclaim {
         {
             self.choice.pass_over(job.info(), outlook.free);
         }
-        round.stage = Stage::Flush;
+        round.stage = Stage::Flush(Then::Free);
         self.review(outlook);
     }
 
@@ -185,9 +226,28 @@ impl Reclaim {
         let Stage::Write(_) = round.stage else {
             return None;
         };
-        round.job = None;
-        round.stage = Stage::Flush;
-        self.cold.close()
+        round.drop_job();
+        round.stage = Stage::Flush(Then::Free);
+        self.close_cold()
+    }
+
+    /// The cold zone that was being filled takes no more.
+    fn close_cold(&mut self) -> Option<ZoneId> {
+        let (stamp, contents) = self.cold.close()?;
+        self.choice.measure(&stamp, contents);
+        Some(stamp.zone)
+    }
+
+    /// Zones that the log has filled.
+    pub fn note(&mut self, filled: &[Filled]) {
+        for zone in filled {
+            let contents = Contents {
+                used: zone.used,
+                overhead: zone.heads,
+                values: zone.values,
+            };
+            self.choice.measure(&zone.stamp, contents);
+        }
     }
 
     /// Whether it can make room for commits that wait.
@@ -208,16 +268,21 @@ impl Reclaim {
         if outlook.free < outlook.reserve.low {
             let terms = outlook.terms();
             let zones = outlook.state.zones.values();
-            let zones = zones.filter(|info| self.is_settled(info, outlook.state));
+            let emptied = |info: &ZoneInfo| self.emptied.iter().any(|old| old.stamp == info.stamp);
+            let zones = zones.filter(|info| self.is_settled(info, outlook.state) && !emptied(info));
             self.candidate = self.choice.best(zones, &terms);
         }
     }
 
-    /// Whether commits wait, and a flush or a merge of everything may show what is dead.
+    /// Whether a flush or a merge of everything may show what is dead: where commits wait, anything
+    /// that may help; else only what pays.
     fn may_squeeze(&self, shared: &Shared, outlook: &Outlook<'_>) -> bool {
-        outlook.is_pressed()
-            && outlook.is_squeezable(shared)
-            && self.squeezed != Some(known(outlook))
+        let promising = if outlook.is_pressed() {
+            outlook.is_squeezable(shared)
+        } else {
+            outlook.hides_much()
+        };
+        promising && self.squeezed != Some(known(outlook))
     }
 
     /// Goes on by at most one write or sync; reads come on top.
@@ -229,6 +294,9 @@ impl Reclaim {
         let did = self.advance(&mut round, stage, (shared, outlook));
         match did {
             Ok(Did::Nothing) => {
+                for info in mem::take(&mut self.emptied) {
+                    self.choice.reconsider(&info);
+                }
                 self.review(outlook);
                 Ok(Did::Worked)
             }
@@ -246,18 +314,19 @@ impl Reclaim {
             Stage::Choose
         } else if self.may_squeeze(shared, outlook) {
             self.squeezed = Some(known(outlook));
-            Stage::Flush
+            Stage::Flush(Then::Merge)
         } else {
             return Did::Nothing;
         };
         let last_group = match stage {
-            Stage::Flush => shared.progress().written_group,
+            Stage::Flush(_) => shared.progress().written_group,
             _ => 0,
         };
         self.round = Some(Round {
             stage,
             job: None,
-            emptied: 0,
+            moves: VecDeque::new(),
+            unsynced: 0,
             cold_zones: 0,
             last_group,
             waits_since: None,
@@ -279,19 +348,29 @@ impl Reclaim {
             }
             Stage::Copy => self.copy(round, (shared, outlook)),
             Stage::Write(group) => match group.write(shared) {
-                Ok(()) => (Stage::Sync(group), Did::Worked),
+                Ok(()) => {
+                    round.unsynced += group.length();
+                    self.cold.add(group.values());
+                    round.moves.extend(group.into_moves());
+                    (Stage::Copy, Did::Worked)
+                }
                 Err(error) => {
                     round.stage = Stage::Write(group);
                     return Err(error.into());
                 }
             },
-            Stage::Sync(group) => {
+            Stage::Sync => {
                 shared.sync()?;
-                shared.moves.hand_in(group.into_moves());
-                (Stage::Commit, Did::Worked)
+                round.unsynced = 0;
+                (Stage::HandIn, Did::Worked)
             }
+            Stage::HandIn => (round.hand_in(shared), Did::Worked),
             Stage::Commit => self.committed(round, (shared, outlook)),
-            Stage::Flush => flushed(round, (shared, outlook)),
+            Stage::Flush(Then::Free) if self.emptied.is_empty() => {
+                // Nothing can be given up: what was moved is flushed some time.
+                return Ok(Did::Nothing);
+            }
+            Stage::Flush(then) => flushed(round, then, (shared, outlook)),
             Stage::Merge(asked @ ..2) => (Stage::Merge(asked + 1), Did::Worked),
             // Either it is done, or there was nothing that could be merged.
             Stage::Merge(_) | Stage::Merging => return Ok(Did::Nothing),
@@ -305,16 +384,16 @@ impl Reclaim {
 
     fn choose(&mut self, round: &mut Round, (shared, outlook): (&Shared, &Outlook<'_>)) -> Stage {
         self.review(outlook);
-        // Twice what is wanted: a merge of everything should give more than a little.
+        // Twice what is wanted, since copies take about as much as they leave.
         let wanted = 2 * (outlook.reserve.low - outlook.reserve.put);
-        let enough = round.emptied >= wanted;
+        let enough = self.emptied.len() >= wanted;
         match self.candidate.filter(|_| !enough) {
             Some(info) if !self.choice.is_measured(&info) => Stage::Measure(Walk::new(info), 0),
             Some(info) => {
                 round.job = Some(Job::new(info, shared));
                 Stage::Copy
             }
-            None => Stage::Flush,
+            None => Stage::Flush(Then::Free),
         }
     }
 
@@ -332,7 +411,10 @@ impl Reclaim {
                     values += live.map(|value| u64::from(value.length)).sum::<u64>();
                     continue;
                 }
-                Walked::End => self.choice.measure(walk.info(), walk.used(), values),
+                Walked::End => {
+                    let contents = walk.contents(values);
+                    self.choice.measure(&walk.info().stamp, contents);
+                }
                 Walked::Damaged => {
                     Counters::add(&shared.counters.damage_seen, 1);
                     self.choice.pass_over(walk.info(), usize::MAX);
@@ -354,6 +436,11 @@ impl Reclaim {
         };
         let left = self.cold.room().map_or(0, |room| left_in(room));
         let max = u32::try_from(shared.geometry.max_group()).unwrap_or(u32::MAX);
+        if round.unsynced >= RECLAIM_SYNC
+            || job.is_done() && job.batch.is_empty() && round.unsynced > 0
+        {
+            return (Stage::Sync, Did::Worked);
+        }
         let full = match job.look(shared, left.min(max)) {
             Looked::Full => true,
             Looked::More => job.batch.bytes() >= RECLAIM_WRITE,
@@ -369,13 +456,23 @@ impl Reclaim {
             return (Stage::Write(group), Did::Worked);
         }
         if !done {
-            // Not even one value fits what is left.
-            self.cold.close();
+            // Not even one value fits what is left. What was copied there is moved first: a zone
+            // that nothing refers to yet must stay the open one.
+            if round.unsynced > 0 {
+                return (Stage::Sync, Did::Worked);
+            }
+            self.close_cold();
             return (Stage::Copy, Did::NeedsRoom);
         }
-        // There is nothing more to be had of it until runs are merged.
-        self.choice.pass_over(job.info(), usize::MAX);
-        round.emptied += usize::from(job.sound);
+        let info = *job.info();
+        let live = outlook.state.zones.get(&info.stamp.zone);
+        // Either it is given up, or there is nothing more to be had of it for now.
+        self.choice.pass_over(&info, usize::MAX);
+        if live.is_some_and(|now| now.stamp == info.stamp && job.is_emptied(now.live)) {
+            // What hides the references that are left was seen, so it was written by now.
+            round.last_group = shared.progress().written_group;
+            self.emptied.push(info);
+        }
         round.job = None;
         self.review(outlook);
         (Stage::Choose, Did::Worked)
@@ -391,9 +488,9 @@ impl Reclaim {
             Some(Moved::Logged(group)) => {
                 round.last_group = group;
                 self.cold.logged(group);
-                (Stage::Copy, Did::Worked)
+                (Stage::HandIn, Did::Worked)
             }
-            Some(Moved::Outdated) => (Stage::Copy, Did::Worked),
+            Some(Moved::Outdated) => (Stage::HandIn, Did::Worked),
             Some(Moved::Refused) => (self.stopped(round, outlook), Did::Worked),
             None if round.is_patient(outlook.now) || !shared.moves.withdraw() => {
                 (Stage::Commit, Did::Waits)
@@ -404,14 +501,39 @@ impl Reclaim {
 
     /// The log takes no moves now: what was moved before has to do.
     fn stopped(&mut self, round: &mut Round, outlook: &Outlook<'_>) -> Stage {
-        if let Some(job) = round.job.take() {
+        if let Some(job) = round.drop_job() {
             self.choice.pass_over(job.info(), outlook.free);
         }
-        Stage::Flush
+        Stage::Flush(Then::Free)
     }
 }
 
 impl Round {
+    /// Stops to empty a zone; copies that no move has named yet are in vain.
+    fn drop_job(&mut self) -> Option<Job> {
+        self.moves.clear();
+        self.unsynced = 0;
+        self.job.take()
+    }
+
+    /// Gives the writer the next moves to synced copies; few at a time, since commits wait behind
+    /// them.
+    fn hand_in(&mut self, shared: &Shared) -> Stage {
+        let (mut count, mut bytes) = (0, 0);
+        for moved in self.moves.iter().take(RECLAIM_MOVES) {
+            bytes += moved.record_length();
+            if count > 0 && bytes > RECLAIM_MOVES_BYTES {
+                break;
+            }
+            count += 1;
+        }
+        if count == 0 {
+            return Stage::Copy;
+        }
+        shared.moves.hand_in(self.moves.drain(..count).collect());
+        Stage::Commit
+    }
+
     /// Whether it goes on waiting.
     fn is_patient(&mut self, now: u64) -> bool {
         let since = *self.waits_since.get_or_insert(now);
@@ -419,20 +541,25 @@ impl Round {
     }
 }
 
-/// Whether runs hold everything that the round has moved.
-fn flushed(round: &mut Round, (shared, outlook): (&Shared, &Outlook<'_>)) -> (Stage, Did) {
-    if round.last_group == 0 && round.emptied == 0 {
-        // Nothing was moved, nothing is dead.
-        return (Stage::Merging, Did::Worked);
-    }
-    if outlook.state.replay.group > round.last_group || shared.view().active.is_empty() {
-        return (Stage::Merge(0), Did::Worked);
+/// Whether runs hold everything that the round has moved or seen.
+fn flushed(
+    round: &mut Round,
+    then: Then,
+    (shared, outlook): (&Shared, &Outlook<'_>),
+) -> (Stage, Did) {
+    let view = shared.view();
+    let in_memory = view.frozen.is_some() || !view.active.is_empty();
+    if outlook.state.replay.group > round.last_group || !in_memory {
+        return match then {
+            Then::Free => (Stage::Flush(then), Did::Emptied),
+            Then::Merge => (Stage::Merge(0), Did::Worked),
+        };
     }
     let first = round.waits_since.is_none();
     if round.is_patient(outlook.now) {
         shared.progress().freeze_wanted = true;
         let did = if first { Did::Worked } else { Did::Waits };
-        return (Stage::Flush, did);
+        return (Stage::Flush(then), did);
     }
     (Stage::Merging, Did::Worked)
 }

@@ -5,7 +5,9 @@
 
 use std::slice;
 
+use super::choice::Contents;
 use crate::engine::shared::Shared;
+use crate::layout::zone_header::ZoneKind;
 use crate::limits::{BLOCK, BLOCK32};
 use crate::log::record::Record;
 use crate::log::scan::{Link, Log, ScanError, Scanner, Window};
@@ -16,6 +18,8 @@ use crate::manifest::edit::ZoneInfo;
 pub struct Walk {
     info: ZoneInfo,
     offset: u32,
+    /// Bytes of heads of groups so far.
+    heads: u64,
     window: Window,
 }
 
@@ -37,6 +41,7 @@ impl Walk {
         Self {
             info,
             offset: BLOCK32,
+            heads: 0,
             window: Window::default(),
         }
     }
@@ -47,10 +52,18 @@ impl Walk {
         &self.info
     }
 
-    /// Bytes of contents so far.
+    /// What was found so far, with so many bytes of values.
     #[must_use]
-    pub fn used(&self) -> u64 {
-        u64::from(self.offset) - BLOCK
+    pub fn contents(&self, values: u64) -> Contents {
+        let used = u64::from(self.offset) - BLOCK;
+        match self.info.kind {
+            ZoneKind::Cold => Contents::of_cold(used, values),
+            ZoneKind::Log | ZoneKind::Run | ZoneKind::Manifest => Contents {
+                used,
+                overhead: self.heads,
+                values,
+            },
+        }
     }
 
     /// The next group.
@@ -66,6 +79,7 @@ impl Walk {
         self.window = scanner.into_window();
         match found {
             Ok(Some((link, records))) => {
+                self.heads += link.header.head_length();
                 self.offset = link.start.offset.saturating_add(link.header.length);
                 Walked::Group(records)
             }

@@ -30,7 +30,7 @@ impl Upkeep {
         let Some(flush) = &mut self.flush else {
             return Ok(Step::Idle);
         };
-        match flush.step(shared)? {
+        match flush.step(shared, &self.ledger.state)? {
             Made::Working => Ok(Step::Worked),
             Made::NeedsRoom => match self.spare.pop() {
                 Some(room) => {
@@ -43,7 +43,7 @@ impl Upkeep {
                 None => Err(no_zone().into()),
             },
             Made::Ready => {
-                let mut edits = flush.edits();
+                let mut edits = flush.edits(&self.ledger.state);
                 edits.push(Edit::Counters(self.ledger.state.counters));
                 self.change(&edits, After::Flushed, shared)
             }
@@ -105,7 +105,7 @@ impl Upkeep {
         let Some(merge) = &mut self.merge else {
             return Ok(Step::Idle);
         };
-        match merge.step(shared)? {
+        match merge.step(shared, &self.ledger.state)? {
             Made::Working => Ok(Step::Worked),
             Made::NeedsRoom => match self.spare.pop() {
                 Some(room) => {

@@ -15,6 +15,7 @@ use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::{Need, Step};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::{BLOCK32, RETRY_US};
+use crate::manifest::edit::Edit;
 use crate::upkeep::flush::{Flush, JobError};
 use crate::upkeep::ledger::Advance;
 use crate::upkeep::reclaim::outlook::Outlook;
@@ -138,7 +139,7 @@ impl Upkeep {
         if self.flush.is_some() {
             return self.step_flush(shared);
         }
-        if self.merge.is_none() {
+        if self.merge.is_none() && !self.reclaim.is_emptying() {
             if self.optimize(shared) == Step::Worked {
                 return Ok(Step::Worked);
             }
@@ -156,7 +157,11 @@ impl Upkeep {
 
     /// Makes room before it is needed, and leaves the disk to others while there is enough of it.
     fn step_reclaim(&mut self, shared: &Shared, now: u64) -> Result<Step, Trouble> {
-        let log = shared.progress().written_bytes;
+        let (log, filled) = {
+            let mut progress = shared.progress();
+            (progress.written_bytes, std::mem::take(&mut progress.filled))
+        };
+        self.reclaim.note(&filled);
         let busy = log != std::mem::replace(&mut self.log_seen, log);
         let room = (self.reserve, self.space.free());
         let outlook = Outlook::new(&self.ledger.state, room, shared, now);
@@ -171,6 +176,14 @@ impl Upkeep {
             Did::Worked => Ok(Step::Worked),
             Did::Waits => Ok(Step::Blocked(Need::Time)),
             Did::Nothing => Ok(Step::Idle),
+            Did::Emptied => {
+                let zones = self.reclaim.take_emptied(&self.ledger.state);
+                if zones.is_empty() {
+                    return Ok(Step::Worked);
+                }
+                let edits: Vec<Edit> = zones.iter().map(|zone| Edit::Free(*zone)).collect();
+                self.change(&edits, After::Freed(zones), shared)
+            }
             Did::NeedsRoom if self.reclaim.may_have_zone(&outlook) => {
                 self.allocate(ZoneKind::Cold, 1, shared)
             }

@@ -11,6 +11,7 @@ use crate::engine::config::{Sabotage, ready_zones};
 use crate::engine::progress::LogZone;
 use crate::engine::shared::Shared;
 use crate::engine::writer::Step;
+use crate::entry::Seqno;
 use crate::layout::geometry::{Location, ZoneId};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::{BLOCK32, RETRY_US};
@@ -28,6 +29,8 @@ impl Upkeep {
         shared: &Shared,
     ) -> Result<Step, Trouble> {
         let mut infos = Vec::with_capacity(count);
+        // Whatever will lie in it is written later, under a greater number.
+        let born = Seqno(shared.progress().written_seqno.0 + 1);
         for _ in 0..count {
             let stamp = self.fresh(shared).ok_or_else(no_zone)?;
             let counters = &mut self.ledger.state.counters;
@@ -46,6 +49,7 @@ impl Upkeep {
                 ordinal,
                 end: None,
                 live: 0,
+                born,
             });
         }
         let edits: Vec<Edit> = infos
