@@ -3,11 +3,11 @@
 //!
 //! `cargo run --release -p kinetic-store --example endurance -- MODE FILE ...` with one of
 //! - `overwrite FILE SIZE VALUE_BYTES PERCENT TIMES`: fills a drive of SIZE GiB to PERCENT of its
-//!   room, then overwrites random keys until TIMES the drive's size was put; VALUE_BYTES 0 is a mix;
+//!   room, overwrites random keys until TIMES the drive's size was put; VALUE_BYTES 0 is a mix;
 //! - `fills FILE SIZE VALUE_BYTES TIMES`: fills until it is full, deletes half, and again;
 //! - `keys FILE SIZE COUNT`: puts COUNT keys of 24 bytes, reads, and ends without a stop;
 //! - `open FILE COUNT`: opens what `keys` left, and reads it;
-//! - `deletes FILE SIZE COUNT`: puts and deletes COUNT keys, then asks for the next key across them;
+//! - `deletes FILE SIZE COUNT`: puts and deletes COUNT keys, asks for the next key across them;
 //! - `one-key FILE SIZE COUNT`: overwrites one key COUNT times beside a GET and a range;
 //! - `latency FILE SIZE SECONDS`: durable PUTs of 4 KiB on an idle drive, then beside upkeep.
 #![expect(clippy::print_stdout, reason = "an example prints its figures")]

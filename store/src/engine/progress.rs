@@ -140,6 +140,17 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Of a boot that begins behind this group, of which this was the last mutation.
+    #[must_use]
+    pub fn behind(group: u64, seqno: Seqno) -> Self {
+        Self {
+            written_group: group,
+            durable_group: group,
+            written_seqno: seqno,
+            ..Self::default()
+        }
+    }
+
     /// Bytes that are written but not on the disk.
     #[must_use]
     pub fn unsynced(&self) -> u64 {

@@ -181,12 +181,7 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
             frozen: None,
             runs,
         },
-        progress: Progress {
-            written_group: found.last_group,
-            durable_group: found.last_group,
-            written_seqno: found.last_seqno,
-            ..Progress::default()
-        },
+        progress: Progress::behind(found.last_group, found.last_seqno),
     });
     let upkeep = Upkeep::new((ledger, space), salts, Rewrap::new(key), &shared);
     let writer = Writer::new(found.last_group, found.last_seqno, found.replayed);

@@ -249,9 +249,12 @@ impl<'a> Check<'a> {
     }
 
     fn key(&mut self, walked: WalkedKey, tell: &mut Tell<'_>) {
-        for value in &walked.flushed {
-            let zone = self.scanned.entry(value.location.zone.0).or_default();
-            *zone += u64::from(value.length);
+        for entry in &walked.flushed {
+            // What names an earlier life of a zone is hidden, and counts for nothing.
+            if let Some((zone, _)) = self.contents.remains.state.life_of(entry) {
+                let length = entry.live().map_or(0, |value| u64::from(value.length));
+                *self.scanned.entry(zone.0).or_default() += length;
+            }
         }
         let State::Live(_, value) = walked.entry.state else {
             return;

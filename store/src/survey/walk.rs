@@ -11,7 +11,7 @@ use std::vec;
 
 use super::log::Stretches;
 use super::look::{Contents, Survey};
-use crate::entry::{Entry, Key, ValueRef};
+use crate::entry::{Entry, Key};
 use crate::run::cache::Unreadable;
 use crate::run::{BlockKind, BlockReader, Finding, Gap, Run, RunCheck, RunId};
 
@@ -37,8 +37,8 @@ pub struct WalkedKey {
     pub entry: Entry,
     /// Whether there may be a newer one that could not.
     pub doubtful: bool,
-    /// Values of it that runs refer to, hidden ones included.
-    pub flushed: Vec<ValueRef>,
+    /// What runs hold of it, hidden entries included.
+    pub flushed: Vec<Entry>,
 }
 
 /// A block of a run that cannot be read, and all below it.
@@ -162,7 +162,7 @@ impl Iterator for Walk {
                 && let Some((_, entry)) = source.head.take()
             {
                 if let Feed::Run(_) = source.feed {
-                    flushed.extend(entry.live());
+                    flushed.push(entry.clone());
                 }
                 found.get_or_insert((entry, hidden_by_gap));
             }

@@ -239,8 +239,8 @@ fn a_zone_in_which_a_group_is_damaged_is_not_given_up() {
         let parts = [std::io::IoSlice::new(b"ROT!")];
         drive.disk.write_at(start + 4096, &parts).unwrap();
     }
-    // Most keys are overwritten and others come, so that reclaim needs the room of those zones; every
-    // fourth key must stay as it is.
+    // Most keys are overwritten and others come, so that reclaim needs the room of those zones;
+    // every fourth key must stay as it is.
     let mut choices = Choices(11);
     let moved = drive.store.status().moves;
     for round in 0..4000 {

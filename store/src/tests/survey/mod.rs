@@ -6,7 +6,9 @@ use super::*;
 use crate::disk::Disk;
 use crate::entry::State;
 use crate::error::Damage;
+use crate::index::merged::MergedCursor;
 use crate::layout::superblock::{DriveState, Slot};
+use crate::manifest::state::ManifestState;
 use crate::open::repair::Lost;
 use crate::run::{BlockCache, BlockReader, Run, RunMeta};
 use crate::survey::{Certainty, Depth, Finding, Hidden, Loss, Salvaged, Told};
@@ -77,6 +79,50 @@ fn grown(seed: u64, seal: Seal) -> (Drive, Model) {
         }
     }
     (drive, model)
+}
+
+#[test]
+fn entries_that_name_an_earlier_life_of_a_zone_are_not_taken_for_damage() {
+    let mut drive = Drive::sealed_as(100, Seal::Sealed);
+    let mut choices = Choices(21);
+    let mut model = Model::new();
+    for round in 0..6000 {
+        let number = if round < 300 {
+            round
+        } else {
+            choices.below(300)
+        };
+        let key = format!("key{number:06}").into_bytes();
+        let length = usize::try_from(1 + choices.below(8000)).unwrap();
+        let value = vec![u8::try_from(round % 251).unwrap(); length];
+        drive.put(&key, &value).unwrap();
+        model.insert(key, value);
+    }
+    assert!(drive.store.status().moves > 100);
+    let token = drive.submit(Vec::new(), Durability::Flush);
+    drive.finish(token).unwrap();
+    let survey = look(&drive.disk);
+    let stale = |state: &ManifestState, run: &Arc<Run>, reader: &BlockReader| {
+        let mut cursor = MergedCursor::over_runs(std::slice::from_ref(run), reader).unwrap();
+        let mut stale = 0;
+        while let Some(found) = cursor.next(reader, Effort::Disk).unwrap() {
+            let names = found.entry.live().is_some();
+            stale += u64::from(names && state.life_of(&found.entry).is_none());
+        }
+        stale
+    };
+    let shared = &drive.store.inner.shared;
+    let upkeep = drive.store.inner.upkeep.lock().unwrap();
+    let runs = shared.view();
+    let runs = runs.runs.iter();
+    let stale: u64 = runs
+        .map(|run| stale(upkeep.state(), run, &shared.reader))
+        .sum();
+    assert!(stale > 0, "the case never came");
+    drop(upkeep);
+    let found = findings(&survey, Depth::Full);
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(salvage(&survey).certain, model);
 }
 
 fn bytes_of(disk: &MemoryDisk) -> Vec<u8> {

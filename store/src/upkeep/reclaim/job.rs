@@ -25,7 +25,7 @@ pub(super) struct Job {
     /// Keys that may refer to values in it, and where those lie.
     candidates: VecDeque<(Key, Location)>,
     pub(super) batch: Batch,
-    /// Bytes of values in it that runs refer to, hidden entries included, as far as they were found.
+    /// Bytes of values in it that runs refer to, hidden entries included, as far as was found.
     referenced: u64,
     walked: bool,
     sound: bool,
@@ -54,8 +54,8 @@ impl Job {
         self.walk.info()
     }
 
-    /// Whether nothing that anybody refers to is left in it once the moves are in runs. Whatever runs
-    /// refer to was found, to the byte: what could not be found cannot be given up.
+    /// Whether nothing that anybody refers to is left in it once the moves are in runs. Whatever
+    /// runs refer to was found, to the byte: what could not be found cannot be given up.
     pub(super) fn is_emptied(&self, live: u64) -> bool {
         self.sound && self.referenced == live
     }
