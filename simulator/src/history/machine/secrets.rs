@@ -189,6 +189,7 @@ fn keep_last<T>(possible: &mut Vec<T>, acknowledged: bool) {
 }
 
 fn drive(disk: &WatchedDisk) -> Option<u64> {
-    let superblock = slots::choose(disk);
-    superblock.ok().map(|superblock| superblock.drive)
+    // Some reads may fail once.
+    let superblock = (0..4).find_map(|_| slots::choose(disk).ok());
+    superblock.map(|superblock| superblock.drive)
 }
