@@ -41,6 +41,14 @@ pub(super) type Outcome = Result<(), CommitError>;
 /// A version check met a block that is not in memory, and the step may not wait for the disk.
 pub(super) struct NeedsDisk;
 
+/// Why nothing can be said of a move.
+pub(super) enum Unmoved {
+    /// What its key is now is not in memory, and the step may not wait for the disk.
+    NeedsDisk,
+    /// What its key is now cannot be read: the value must stay where it is.
+    Unknown,
+}
+
 /// What version checks look into.
 pub(super) struct Check<'a> {
     pub(super) shared: &'a Shared,
@@ -199,12 +207,12 @@ impl Group {
     }
 
     /// Adds a move, if its key still is as reclaim found it; else there is nothing to move.
-    pub(super) fn add_move(&mut self, moved: &Move, check: &Check<'_>) -> Result<(), NeedsDisk> {
+    pub(super) fn add_move(&mut self, moved: &Move, check: &Check<'_>) -> Result<(), Unmoved> {
         let current = match check.entry(&moved.key) {
             Ok(entry) => entry,
-            Err(ReadError::NotCached) => return Err(NeedsDisk),
-            // What cannot be looked up stays where it is.
-            Err(ReadError::NotFound | ReadError::Unreadable(_)) => None,
+            Err(ReadError::NotCached) => return Err(Unmoved::NeedsDisk),
+            Err(ReadError::NotFound) => None,
+            Err(ReadError::Unreadable(_)) => return Err(Unmoved::Unknown),
         };
         let same = current.as_ref() == Some(&moved.from);
         if !same && !check.shared.options.has(Sabotage::MoveAlways) {

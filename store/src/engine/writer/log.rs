@@ -12,7 +12,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::group::{Check, Group, NeedsDisk, Outcome};
+use super::group::{Check, Group, NeedsDisk, Outcome, Unmoved};
 use super::step::{Need, Step};
 use crate::effort::Effort;
 use crate::engine::commit::{Commit, Durability, Prepared};
@@ -195,12 +195,17 @@ impl Writer {
             view: &view,
             effort,
         };
-        if moves
-            .iter()
-            .any(|moved| group.add_move(moved, &check).is_err())
-        {
-            shared.moves.put_back(moves);
-            return Step::Blocked(Need::Disk);
+        let mut added = moves.iter().map(|moved| group.add_move(moved, &check));
+        match added.find_map(Result::err) {
+            None => {}
+            Some(Unmoved::NeedsDisk) => {
+                shared.moves.put_back(moves);
+                return Step::Blocked(Need::Disk);
+            }
+            Some(Unmoved::Unknown) => {
+                shared.moves.answer(Moved::Refused);
+                return Step::Worked;
+            }
         }
         let number = self.next_group;
         let answer = if group.entries.is_empty() {
