@@ -436,9 +436,7 @@ impl Reclaim {
         };
         let left = self.cold.room().map_or(0, |room| left_in(room));
         let max = u32::try_from(shared.geometry.max_group()).unwrap_or(u32::MAX);
-        if round.unsynced >= RECLAIM_SYNC
-            || job.is_done() && job.batch.is_empty() && round.unsynced > 0
-        {
+        if round.unsynced >= RECLAIM_SYNC {
             return (Stage::Sync, Did::Worked);
         }
         let full = match job.look(shared, left.min(max)) {
@@ -463,6 +461,10 @@ impl Reclaim {
             }
             self.close_cold();
             return (Stage::Copy, Did::NeedsRoom);
+        }
+        if round.unsynced > 0 {
+            // Everything was looked at, and not everything is moved yet.
+            return (Stage::Sync, Did::Worked);
         }
         let info = *job.info();
         let live = outlook.state.zones.get(&info.stamp.zone);
