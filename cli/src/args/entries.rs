@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use kinetic_client::{Algorithm, LogType};
+use kinetic_client::{Algorithm, Client, LogType, Range};
 
 use super::DurabilityArg;
 use crate::keys::ByteText;
@@ -122,8 +122,9 @@ pub(crate) struct BatchArgs {
     pub(crate) file: PathBuf,
 }
 
+/// Which keys a command is about.
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct KeysArgs {
     /// Only keys that begin so
     #[arg(value_parser = byte_text(), default_value = "text:", hide_default_value = true)]
     pub(crate) prefix: ByteText,
@@ -135,6 +136,26 @@ pub(crate) struct ListArgs {
     /// Only keys before this one
     #[arg(long, value_name = "KEY", value_parser = byte_text())]
     pub(crate) end: Option<ByteText>,
+}
+
+impl KeysArgs {
+    /// These keys of a drive.
+    pub(crate) fn of(&self, client: &Client) -> Range {
+        let mut range = client.prefix(&self.prefix.0);
+        if let Some(start) = &self.start {
+            range = range.from(&start.0);
+        }
+        if let Some(end) = &self.end {
+            range = range.until(&end.0);
+        }
+        range
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) keys: KeysArgs,
 
     /// At most so many keys
     #[arg(long, value_name = "N")]
@@ -147,17 +168,8 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
-    /// Only keys that begin so
-    #[arg(value_parser = byte_text(), default_value = "text:", hide_default_value = true)]
-    pub(crate) prefix: ByteText,
-
-    /// Only keys from this one on
-    #[arg(long, value_name = "KEY", value_parser = byte_text())]
-    pub(crate) start: Option<ByteText>,
-
-    /// Only keys before this one
-    #[arg(long, value_name = "KEY", value_parser = byte_text())]
-    pub(crate) end: Option<ByteText>,
+    #[command(flatten)]
+    pub(crate) keys: KeysArgs,
 }
 
 #[derive(Debug, Args)]

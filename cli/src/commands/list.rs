@@ -16,13 +16,7 @@ pub(super) async fn list(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let client = connect(global).await?;
-    let mut range = client.prefix(&args.prefix.0);
-    if let Some(start) = &args.start {
-        range = range.from(&start.0);
-    }
-    if let Some(end) = &args.end {
-        range = range.until(&end.0);
-    }
+    let mut range = args.keys.of(&client);
     if let Some(limit) = args.limit {
         range = range.limit(limit);
     }

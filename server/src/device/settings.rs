@@ -106,18 +106,19 @@ pub struct Firmware {
     pub image: Opaque,
     /// Its SHA-256.
     pub sha256: Opaque,
-    /// Whether a public key has verified it.
-    pub verified: bool,
+    /// The public key that verified it when it was stored.
+    pub verified_by: Option<Opaque>,
 }
 
 impl Firmware {
-    /// Size, checksum and standing in words.
+    /// Size, checksum and standing in words; `key` is the one that images are to be verified by.
     #[must_use]
-    pub fn summary(&self) -> String {
-        let standing = if self.verified {
-            "verified"
-        } else {
-            "unverified"
+    pub fn summary(&self, key: Option<&[u8; 32]>) -> String {
+        let standing = match (&self.verified_by, key) {
+            (None, _) => "unverified",
+            (Some(by), Some(key)) if by.0 == key => "verified",
+            (Some(_), Some(_)) => "verified by another key than the one of now",
+            (Some(_), None) => "verified by a key that is not configured now",
         };
         let start: String = self
             .sha256
@@ -204,7 +205,7 @@ mod tests {
             firmware: Some(Firmware {
                 image: Opaque(vec![0; 9]),
                 sha256: Opaque(vec![0xab; 32]),
-                verified: false,
+                verified_by: None,
             }),
             ..Settings::default()
         }
@@ -252,11 +253,21 @@ mod tests {
 
     #[test]
     fn firmware_is_told_by_size_checksum_and_standing() {
-        let summary = full().firmware.unwrap().summary();
+        let mut firmware = full().firmware.unwrap();
+        let summary = firmware.summary(Some(&[7; 32]));
         assert!(
             summary.contains("9 bytes") && summary.contains("abababab"),
             "{summary}"
         );
         assert!(summary.contains("unverified"), "{summary}");
+        firmware.verified_by = Some(Opaque(vec![7; 32]));
+        for (key, standing) in [
+            (Some([7; 32]), "verified, "),
+            (Some([8; 32]), "verified by another key"),
+            (None, "verified by a key that is not configured"),
+        ] {
+            let summary = firmware.summary(key.as_ref());
+            assert!(summary.contains(standing), "{summary}");
+        }
     }
 }

@@ -148,7 +148,7 @@ impl Device {
         }
         if let Some(firmware) = &self.medium.settings().firmware {
             version.push_str(" (");
-            version.push_str(&firmware.summary());
+            version.push_str(&firmware.summary(self.policy.firmware_key.as_ref()));
             version.push(')');
         }
         version

@@ -11,13 +11,14 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use kinetic_proto::limits::{MAX_KEY_RANGE_COUNT, MAX_KEY_SIZE};
+use kinetic_proto::limits::MAX_KEY_SIZE;
 use kinetic_proto::schema::command::Range;
 use kinetic_proto::{Limits, StatusCode};
 use kinetic_store::{Direction, Effort, Gap, KeyRange, ReadError};
 
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
+use super::range::most_keys;
 use super::status::{Unfinished, locked, of_read};
 use super::tags::{Judgement, judge};
 use crate::auth::{Access, grant};
@@ -45,12 +46,7 @@ impl MediaScan {
     /// to; an end that is absent or empty is the end of the store.
     pub fn parse(range: Option<Range>, limits: &Limits) -> Result<Self, Invalid> {
         let range = range.unwrap_or_default();
-        let limit = limits.max_key_range_count.unwrap_or(MAX_KEY_RANGE_COUNT);
-        let count = match range.max_returned.unwrap_or(0) {
-            0 => limit,
-            wanted if wanted > limit => return Err(Invalid::TooManyKeys { wanted, limit }),
-            wanted => wanted,
-        };
+        let count = most_keys(&range, limits)?;
         // Copies: the keys are slices of the whole message.
         let own = |key: Bytes| Bytes::copy_from_slice(&key);
         let end_key = range.end_key.map(own);
@@ -72,7 +68,7 @@ impl MediaScan {
                 direction: Direction::Forward,
             },
             end_key,
-            count: count as usize,
+            count,
             bad: Vec::new(),
             last: None,
             gaps: 0,

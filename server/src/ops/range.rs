@@ -34,12 +34,7 @@ impl KeysInRange {
     /// computes the end of a prefix may need a byte more.
     pub fn parse(range: Option<Range>, limits: &Limits) -> Result<Self, Invalid> {
         let range = range.unwrap_or_default();
-        let limit = limits.max_key_range_count.unwrap_or(MAX_KEY_RANGE_COUNT);
-        let count = match range.max_returned.unwrap_or(0) {
-            0 => limit,
-            wanted if wanted > limit => return Err(Invalid::TooManyKeys { wanted, limit }),
-            wanted => wanted,
-        };
+        let count = most_keys(&range, limits)?;
         // Copies: the keys are slices of the whole message.
         let end_of = |key: Bytes, inclusive: Option<bool>| match inclusive {
             Some(true) => Bound::Included(Bytes::copy_from_slice(&key)),
@@ -60,9 +55,19 @@ impl KeysInRange {
                     Some(false) | None => Direction::Forward,
                 },
             },
-            count: count as usize,
+            count,
             found: Vec::new(),
         })
+    }
+}
+
+/// How many keys a range asks for at most: as many as fit where it does not say.
+pub(super) fn most_keys(range: &Range, limits: &Limits) -> Result<usize, Invalid> {
+    let limit = limits.max_key_range_count.unwrap_or(MAX_KEY_RANGE_COUNT);
+    match range.max_returned.unwrap_or(0) {
+        0 => Ok(limit as usize),
+        wanted if wanted > limit => Err(Invalid::TooManyKeys { wanted, limit }),
+        wanted => Ok(wanted as usize),
     }
 }
 

@@ -85,11 +85,12 @@ pub fn run(_grant: &Grant<grant::Setup>, request: &Setup, device: &Device) -> An
             (device.medium.change(edit), note)
         }
         Setup::Firmware(image) => {
-            let firmware = match examine(image, device.policy.firmware_key.as_ref()) {
+            let key = device.policy.firmware_key.as_ref();
+            let firmware = match examine(image, key) {
                 Ok(firmware) => firmware,
                 Err(invalid) => return Answer::of(invalid.into()),
             };
-            let note = firmware.summary();
+            let note = firmware.summary(key);
             let edit = |settings: &mut Settings| {
                 settings.firmware = Some(firmware);
                 Ok(())
@@ -119,7 +120,7 @@ fn examine(image: &[u8], key: Option<&[u8; 32]>) -> Result<Firmware, Invalid> {
     Ok(Firmware {
         image: Opaque(image.to_vec()),
         sha256: Opaque(digest(&SHA256, image).as_ref().to_vec()),
-        verified: key.is_some(),
+        verified_by: key.map(|key| Opaque(key.to_vec())),
     })
 }
 
@@ -199,8 +200,9 @@ mod tests {
         let key: [u8; 32] = pair.public_key().as_ref().try_into().unwrap();
         let image = [&b"image"[..], pair.sign(b"image").as_ref()].concat();
         let stored = examine(&image, Some(&key)).unwrap();
-        assert!(stored.verified && stored.image.0 == image);
-        assert!(!examine(&image, None).unwrap().verified);
+        assert_eq!(stored.verified_by.as_ref().unwrap().0, key);
+        assert_eq!(stored.image.0, image);
+        assert_eq!(examine(&image, None).unwrap().verified_by, None);
         let mut changed = image.clone();
         changed[0] ^= 1;
         let other = [0; 32];

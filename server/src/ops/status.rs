@@ -104,6 +104,7 @@ fn of_settings(error: &SettingsError) -> Status {
         SettingsError::TooLarge { .. } => StatusCode::NO_SPACE,
         SettingsError::Disk(error) if is_full(error.kind()) => StatusCode::NO_SPACE,
         SettingsError::Disk(_)
+        | SettingsError::OneCopy(_)
         | SettingsError::Slots(_)
         | SettingsError::Damaged
         | SettingsError::ReadOnly

@@ -140,6 +140,28 @@ fn settings_that_a_host_could_not_write_back_are_written_again_before_others() {
 }
 
 #[test]
+fn settings_that_were_acknowledged_outlive_a_failed_sync_and_a_sector_that_turns_bad() {
+    // The syncs of the two copies, and one that comes later.
+    for failing in 1..=3 {
+        for slot in [0x1000, 0x9000] {
+            let mut drive = Drive::new(Seal::Sealed);
+            drive.store().write_settings(b"old").unwrap();
+            drive.disk.fail_sync(failing, SyncFailure::LosesAll);
+            let told = drive.store().write_settings(b"new");
+            assert_eq!(told.is_ok(), failing == 3, "{failing}: {told:?}");
+            drive.kill();
+            drive.disk.restart();
+            if told.is_ok() {
+                drive.disk.fail_reads(slot, 0x200);
+            }
+            let found = kinetic_store::read_settings(&drive.disk).unwrap();
+            let expected: &[u8] = if failing == 1 { b"old" } else { b"new" };
+            assert_eq!(found, expected, "{failing}");
+        }
+    }
+}
+
+#[test]
 fn a_value_is_verified_when_it_may_be_torn_and_not_when_it_is_known_to_be_durable() {
     let mut drive = Drive::new(Seal::Plain);
     drive.put("durable", &[0xAA; 3000]);

@@ -1,11 +1,10 @@
 //! Settings: opaque bytes that the server keeps on the drive, readable without any key.
 //!
-//! Guarantee: a write is the new settings or the old ones, power cut or not, and once it returned
-//! a synced slot holds the new ones; a write that fails leaves the old ones in force. The other
-//! slot is written next; where the disk fails just there, the next opening does it. The slots
-//! alternate, so that the one in force is never the one that is being written. Behind the settings
-//! of a slot are zeros to its end, so that nothing is left of longer ones: once a write returned,
-//! and again once the drive was opened.
+//! Guarantee: a write is the new settings or the old ones, power cut or not, and once it succeeded
+//! both slots hold the new ones, each synced; a write that fails leaves the old ones in force,
+//! unless it says that they are in one slot. The slots alternate, so that the one in force is never
+//! the one that is being written. Behind the settings of a slot are zeros to its end, so that
+//! nothing is left of longer ones: once a write succeeded, and again once the drive was opened.
 //! Not here: what settings mean (the server).
 
 use std::io::{self, IoSlice};
@@ -40,6 +39,12 @@ pub enum SettingsError {
     /// The disk failed.
     #[error("the disk failed at the settings: {0}")]
     Disk(#[from] io::Error),
+    /// The disk failed at the second copy. The settings are in force.
+    #[error(
+        "the settings are in force, but only one of their two copies is on the disk: {0}. Make the \
+         change again; where that fails, too, copy the data off and replace the disk"
+    )]
+    OneCopy(io::Error),
     /// No slot verifies, though there are settings from the first moment of a drive on.
     #[error("both copies of the drive's settings are damaged")]
     Damaged,
@@ -160,11 +165,10 @@ impl<'a> Area<'a> {
                 .write_at(position, &[IoSlice::new(&[0; BLOCK_LEN])]);
             return Err(error.into());
         }
-        // Once the first slot is synced the new settings are durable; where the second one fails,
-        // opening the drive repairs it.
+        // The new settings are durable, and what the other slot holds is not known any more where
+        // this fails: one sector that turns bad in the first would take the settings along.
         let second = self.put(sequence.saturating_add(1), settings);
-        let _repaired_later = second.and_then(|()| sync());
-        Ok(())
+        second.and_then(|()| sync()).map_err(SettingsError::OneCopy)
     }
 
     /// What both slots hold.

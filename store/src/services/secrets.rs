@@ -31,7 +31,8 @@ impl Store {
         })
     }
 
-    /// Replaces the settings of the drive.
+    /// Replaces the settings of the drive. After [`SettingsError::OneCopy`] the new ones are in
+    /// force, after any other error the old ones.
     pub fn write_settings(&self, settings: &[u8]) -> Result<(), SettingsError> {
         let inner = &*self.inner;
         let shared = &inner.shared;

@@ -20,13 +20,7 @@ pub(in crate::commands) async fn scan(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let client = connect(global).await?;
-    let mut range = client.prefix(&args.prefix.0);
-    if let Some(start) = &args.start {
-        range = range.from(&start.0);
-    }
-    if let Some(end) = &args.end {
-        range = range.until(&end.0);
-    }
+    let range = args.keys.of(&client);
     let progress = ProgressBar::new_spinner();
     let (mut bad, mut unlisted) = (0, None);
     let mut next = Some(range.media_scan().within(quantum(global)));

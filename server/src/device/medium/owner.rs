@@ -51,7 +51,7 @@ pub enum MediumError {
     Threads(io::Error),
 }
 
-/// Why the settings are as they were.
+/// Why the settings are as they were, or in force and not as safe as they should be.
 #[derive(Debug, thiserror::Error)]
 pub enum Unchanged<R> {
     /// Whoever edits them does not want it.
@@ -210,7 +210,8 @@ impl Medium {
         self.cluster_version.load(Ordering::Acquire)
     }
 
-    /// Changes the settings: durably first, then in force. Waits for the disk.
+    /// Changes the settings: durably first, then in force. Waits for the disk. Where only one of
+    /// their two copies is on the disk they are in force, and it is an error all the same.
     pub fn change<R>(
         &self,
         edit: impl FnOnce(&mut Settings) -> Result<(), R>,
@@ -226,12 +227,14 @@ impl Medium {
         let mut settings = Settings::clone(&self.settings.load());
         edit(&mut settings).map_err(Unchanged::Refused)?;
         let bytes = settings.encode()?;
-        match self.store() {
-            Some(store) => store.write_settings(&bytes)?,
-            None => kinetic_store::write_settings(&*state.disk, &bytes)?,
+        let written = match self.store() {
+            Some(store) => store.write_settings(&bytes),
+            None => kinetic_store::write_settings(&*state.disk, &bytes),
+        };
+        if matches!(written, Ok(()) | Err(SettingsError::OneCopy(_))) {
+            self.put_in_force(settings);
         }
-        self.put_in_force(settings);
-        Ok(())
+        Ok(written?)
     }
 
     /// Gets everything done and synced that was submitted, then lets the store go. `false` when
@@ -338,6 +341,9 @@ fn finish_erase(disk: &dyn Disk) -> Result<(), MediumError> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::io::{self, IoSlice};
+    use std::sync::atomic::AtomicU32;
+
     use kinetic_store::disk::MemoryDisk;
     use kinetic_store::{Effort, FormatOptions};
 
@@ -360,6 +366,65 @@ pub(super) mod tests {
 
     pub(in crate::device::medium) fn on(disk: &Arc<dyn Disk>) -> Medium {
         Medium::open(Arc::clone(disk), Options::default()).unwrap()
+    }
+
+    /// A disk that fails every sync behind so many more.
+    struct Failing(Arc<dyn Disk>, AtomicU32);
+
+    impl Disk for Failing {
+        fn capacity(&self) -> u64 {
+            self.0.capacity()
+        }
+
+        fn sector_size(&self) -> u32 {
+            self.0.sector_size()
+        }
+
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+            self.0.read_at(offset, buffer)
+        }
+
+        fn try_read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
+            self.0.try_read_at(offset, buffer)
+        }
+
+        fn write_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<()> {
+            self.0.write_at(offset, parts)
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            let left = self.1.load(Ordering::Acquire);
+            let left = left.checked_sub(1).ok_or(io::ErrorKind::Other)?;
+            self.1.store(left, Ordering::Release);
+            self.0.sync()
+        }
+
+        fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
+            self.0.discard(offset, length)
+        }
+    }
+
+    #[test]
+    fn settings_of_which_there_is_one_copy_are_in_force_and_an_error() {
+        for (syncs, in_force) in [(0, 0), (1, 7)] {
+            let disk = disk();
+            drop(on(&disk));
+            let failing = Arc::new(Failing(Arc::clone(&disk), AtomicU32::new(u32::MAX)));
+            let medium = on(&(Arc::clone(&failing) as Arc<dyn Disk>));
+            assert!(medium.stop(), "so that no thread syncs");
+            failing.1.store(syncs, Ordering::Release);
+            let changed = medium.change(|settings| {
+                settings.cluster_version = 7;
+                Ok::<(), &str>(())
+            });
+            let Err(Unchanged::Write(error)) = changed else {
+                panic!("{changed:?}")
+            };
+            let is_one = matches!(error, SettingsError::OneCopy(_));
+            assert_eq!((is_one, medium.cluster_version()), (syncs == 1, in_force));
+            drop(medium);
+            assert_eq!(on(&disk).cluster_version(), in_force);
+        }
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Reclaim {
         emptied.iter().map(|info| info.stamp.zone).collect()
     }
 
-    /// Whether all runs are to be merged, since that frees what was emptied.
+    /// Whether all runs are to be merged, since that shows what is dead.
     #[must_use]
     pub fn wants_merge(&self) -> bool {
         let stage = self.round.as_ref().map(|round| &round.stage);
