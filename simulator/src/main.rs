@@ -14,6 +14,10 @@ use clap::{Args, Parser, Subcommand};
 use kinetic_simulator::history::{self, BUGS, Campaign, Progress, Report, Verdict, Violation};
 use kinetic_store::Sabotage;
 
+/// A history asks for memory all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Simulates drives that break on command, the same way for the same seed.
 #[derive(Debug, Parser)]
 #[command(version)]

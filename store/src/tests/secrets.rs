@@ -434,7 +434,7 @@ fn erase_options() -> EraseOptions {
 }
 
 fn drive_number(disk: &MemoryDisk) -> u64 {
-    crate::open::slots::choose(disk).unwrap().drive
+    slots::choose(disk).unwrap().drive
 }
 
 #[test]
@@ -444,9 +444,9 @@ fn an_erased_drive_is_empty_has_the_same_identity_and_another_key() {
     drive.store.protect(by_pin(1)).unwrap();
     let Drive { disk, store, .. } = drive;
     drop(store);
-    let before = crate::open::slots::choose(&*disk).unwrap();
+    let before = slots::choose(&*disk).unwrap();
     erase(&*disk, &erase_options()).unwrap();
-    let after = crate::open::slots::choose(&*disk).unwrap();
+    let after = slots::choose(&*disk).unwrap();
     assert_ne!(before.drive, after.drive);
     assert_ne!(before.wrapped.sealed, after.wrapped.sealed);
     assert_eq!(read_settings(&*disk).unwrap(), NEW_SETTINGS);
@@ -463,7 +463,7 @@ fn a_cut_in_an_erase_is_finished_when_the_drive_is_opened_and_never_shows_old_da
     let Drive { disk, store, .. } = drive;
     drop(store);
     let (old_drive, old_key) = {
-        let superblock = crate::open::slots::choose(&*disk).unwrap();
+        let superblock = slots::choose(&*disk).unwrap();
         (superblock.drive, superblock.wrapped.sealed)
     };
     let (mut kept, mut begun) = (0, 0);
