@@ -93,9 +93,6 @@ pub const KEPT_BY_COPY_BYTES: usize = 16 << 10;
 /// Parts of one vectored write; the kernel takes 1,024 at most.
 pub const WRITE_PARTS: usize = 256;
 
-/// Milliseconds after which a request is tried again that found a queue full.
-pub const RETRY_MS: u64 = 1;
-
 /// Seconds that a peer may take no byte of what is sent to it.
 pub const WRITE_STALL_SECONDS: u64 = 300;
 

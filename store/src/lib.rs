@@ -53,7 +53,7 @@ pub mod threads;
 pub use effort::Effort;
 pub use engine::commit::{Commit, Completion, Durability, Expected, Mutation};
 pub use engine::config::{Options, Sabotage};
-pub use engine::queue::{SubmitError, Ticket};
+pub use engine::queue::{Lane, SubmitError, Ticket};
 pub use engine::writer::{Need, Step};
 pub use entry::Attributes;
 pub use error::{CommitError, CommitFailure, ReadError};

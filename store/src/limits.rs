@@ -142,6 +142,10 @@ pub const UNSYNCED_BYTES: u64 = 32 << 20;
 pub const UNSYNCED_AGE_US: u64 = 1_000_000;
 /// Bytes of keys, metadata and values that commits waiting in the queue may hold.
 pub const QUEUE_BYTES: u64 = 32 << 20;
+/// Bytes that a waiting commit counts there beside its own: what it costs to remember it.
+pub const COMMIT_COST: u64 = 128;
+/// Bytes of commits that a lane may take in its turn before the next one has its own.
+pub const LANE_TURN: u64 = 128 << 10;
 /// Log zones that are allocated ahead of the writer.
 pub const READY_LOG_ZONES: usize = 4;
 /// Bytes of log zones that are allocated ahead of the writer.
@@ -175,6 +179,8 @@ const _: () = assert!(SETTINGS_FIRST + SETTINGS_SLOT <= SETTINGS_SECOND);
 const _: () =
     assert!(SETTINGS_SECOND + SETTINGS_SLOT <= MIN_ZONE && MIN_TEST_ZONE <= SETTINGS_FIRST);
 const _: () = assert!(SEAL_BUFFER as u64 >= GROUP_TARGET);
+// A group holds a turn of many lanes, and the queue several groups of a single one.
+const _: () = assert!(LANE_TURN * 32 <= GROUP_TARGET && GROUP_TARGET * 4 <= QUEUE_BYTES / 2);
 const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);
 const SEALED_VALUE: usize = MAX_VALUE + MAX_VALUE.div_ceil(SEAL_CHUNK) * SEAL_TAG;
 const _: () =

@@ -13,10 +13,9 @@ use bytes::Bytes;
 use crate::bells::Bells;
 use crate::disk::Disk;
 use crate::effort::Effort;
-use crate::engine::commit::{Commit, Completion, Prepared};
+use crate::engine::commit::{Commit, Completion, Prepared, Waiter};
 use crate::engine::config::{Options, ready_zones};
-use crate::engine::progress::Waiter;
-use crate::engine::queue::{SubmitError, Ticket};
+use crate::engine::queue::{Lane, SubmitError, Ticket};
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::syncer::Syncer;
 use crate::engine::writer::{Step, Writer};
@@ -224,13 +223,27 @@ impl Store {
         }
     }
 
-    /// Queues a commit; [`kick`](Self::kick) must follow. A commit that can never be stored is
-    /// told so at once, through its completion.
+    /// A source of commits, such as a connection: its commits take effect in the order in which it
+    /// submits them, and it shares the writer with all others, byte for byte. Where one of them
+    /// finds no room, `completion` hears of this token with success once there is some, or once
+    /// the store is closing: then it is to be submitted again.
+    #[must_use]
+    pub fn lane(&self, token: u64, completion: Arc<dyn Completion>) -> Lane {
+        self.inner.shared.queue.lane(Waiter { token, completion })
+    }
+
+    /// Queues a commit of somebody who has no lane; [`kick`](Self::kick) must follow. A commit that
+    /// can never be stored is told so at once, through its completion.
     pub fn submit(&self, commit: Commit) -> Result<Ticket, SubmitError> {
+        self.submit_in(self.inner.shared.queue.own_lane(), commit)
+    }
+
+    /// The same in a lane, which must be of this store.
+    pub fn submit_in(&self, lane: &Lane, commit: Commit) -> Result<Ticket, SubmitError> {
         let queue = &self.inner.shared.queue;
         match self.prepared(commit) {
-            Some(prepared) => queue.push(prepared),
-            None => Ok(queue.last_ticket()),
+            Some(prepared) => queue.push(lane, prepared),
+            None => Ok(queue.last_ticket(lane)),
         }
     }
 
@@ -316,17 +329,11 @@ impl Store {
         }
     }
 
-    /// Whether everything up to this ticket is visible to reads, or was refused.
-    #[must_use]
-    pub fn is_published(&self, ticket: Ticket) -> bool {
-        self.inner.shared.progress().published >= ticket
-    }
-
-    /// Completes with success once everything up to this ticket is visible or refused.
+    /// Completes with success once everything of its lane up to this ticket is visible or refused.
     pub fn when_published(&self, ticket: Ticket, token: u64, completion: Arc<dyn Completion>) {
         let waiter = Waiter { token, completion };
         let mut progress = self.inner.shared.progress();
-        if progress.published < ticket {
+        if !ticket.is_published() {
             progress.publish_waiters.push((ticket, waiter));
             return;
         }

@@ -23,8 +23,8 @@ use super::clock::Clock;
 use super::executor::{Executor, Flow};
 use super::registry::Entry;
 use crate::limits::{
-    FRAME_PERMIT_SECONDS, LAST_READS_MS, LINGER_BYTES, LINGER_MS, RETRY_MS, ROOM_RETRY_MS,
-    TURN_ANSWER_BYTES, TURN_REQUESTS,
+    FRAME_PERMIT_SECONDS, LAST_READS_MS, LINGER_BYTES, LINGER_MS, ROOM_RETRY_MS, TURN_ANSWER_BYTES,
+    TURN_REQUESTS,
 };
 use crate::session::unsolicited::Farewell;
 
@@ -45,7 +45,6 @@ struct Life<S> {
     known: Known,
     blocked: Blocked,
     ending: Option<Ending>,
-    retry: Option<Pin<Box<Sleep>>>,
     stall: Option<Pin<Box<Sleep>>>,
     last_reads: Option<Pin<Box<Sleep>>>,
     /// Set while it waits for room to read on.
@@ -61,8 +60,6 @@ enum Blocked {
     No,
     /// Something must be done first, and the inbox will say so.
     UntilNews,
-    /// A queue was full.
-    UntilRetry,
 }
 
 /// How a connection ends, once all that came is answered.
@@ -89,8 +86,6 @@ enum Event {
     Drained,
     /// The inbox has something.
     News(News),
-    /// Time to try again.
-    Retry,
     /// Time to look for room again.
     Room,
     /// The peer takes nothing.
@@ -125,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::End => life.end(),
                 Event::Drained => life.ending = Some(Ending::Say(Farewell::Stopping)),
                 Event::News(News::Stopping) => life.stop(),
-                Event::News(News::Done) | Event::Retry => life.turn(),
+                Event::News(News::Done) => life.turn(),
                 Event::Room => life.room_retry = None,
                 Event::Stalled => {
                     tracing::warn!(%peer, "closed: it took no byte for too long");
@@ -155,7 +150,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             known: Known::Running,
             blocked: Blocked::No,
             ending: None,
-            retry: None,
             stall: None,
             last_reads: None,
             room_retry: None,
@@ -263,13 +257,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     }
 
     fn poll_timers(&mut self, context: &mut Context<'_>) -> Poll<Event> {
-        if self.blocked == Blocked::UntilRetry {
-            let pause = Duration::from_millis(RETRY_MS);
-            let retry = self.retry.get_or_insert_with(|| Box::pin(sleep(pause)));
-            if retry.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Event::Retry);
-            }
-        }
         if is_over(&mut self.stall, context) {
             return Poll::Ready(Event::Stalled);
         }
@@ -298,7 +285,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         // Whatever led here may take the very news that was waited for: what blocks now shows
         // below, and nothing that blocked before counts.
         self.blocked = Blocked::No;
-        self.retry = None;
         let Connection {
             executor,
             clock,
@@ -327,7 +313,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             // What it waits for may have been among the news just taken: then go on.
             Flow::Wait if news => {}
             Flow::Wait => self.blocked = Blocked::UntilNews,
-            Flow::Retry => self.blocked = Blocked::UntilRetry,
             Flow::HangUp(farewell) => {
                 let peer = self.connection.peer;
                 tracing::warn!(%peer, reason = %farewell, "hanging up");

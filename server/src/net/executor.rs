@@ -1,10 +1,10 @@
 //! Doing what a session says: commits to the store's queue, reads here or on the disk readers.
 //!
 //! Guarantees: the writes of a connection are queued in the order in which they came; a read waits
-//! until the connection's last queued write is published; what finds a queue full is held and
-//! tried again, and nothing after it is started; what was asked in one opening of the store is not
-//! done in another, for the drive may be erased in between. Answers may come in another order than
-//! requests.
+//! until the connection's last queued write is published; what finds a queue full is held until the
+//! inbox tells of room, and nothing after it is started; what was asked in one opening of the store
+//! is not done in another, for the drive may be erased in between. Answers may come in another
+//! order than requests.
 //! Not here: the socket (`connection`).
 
 use std::net::IpAddr;
@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use kinetic_proto::Frame;
 use kinetic_proto::limits::MAX_VALUE_SIZE;
-use kinetic_store::{Commit, Effort, SubmitError, Ticket};
+use kinetic_store::{Commit, Effort, Lane, Store, SubmitError, Ticket};
 
-use super::buffers::inbox::{Done, Inbox, PUBLISHED, completion};
+use super::buffers::inbox::{Done, Inbox, PUBLISHED, ROOM, completion};
 use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
 use super::clock::Clock;
@@ -39,6 +39,7 @@ pub(crate) struct Executor {
     pub(crate) outbox: Outbox,
     pending: Pending,
     disk_reads: usize,
+    lane: Option<OpenLane>,
     last_write: Option<LastWrite>,
     unkicked: bool,
     publish_asked: bool,
@@ -47,8 +48,16 @@ pub(crate) struct Executor {
     done: Vec<Done>,
 }
 
+/// The connection's lane in the store's queue.
+#[derive(Debug)]
+struct OpenLane {
+    /// In which opening of the store.
+    epoch: u64,
+    lane: Lane,
+}
+
 /// The write that later reads of the connection must see.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct LastWrite {
     /// In which opening of the store; when that has ended, all its writes are done.
     epoch: u64,
@@ -74,8 +83,6 @@ pub(crate) enum Flow {
     Go,
     /// It must wait for its inbox.
     Wait,
-    /// It must try again soon.
-    Retry,
     /// It is over.
     HangUp(Farewell),
 }
@@ -96,6 +103,7 @@ impl Executor {
             outbox,
             pending: Pending::default(),
             disk_reads: 0,
+            lane: None,
             last_write: None,
             unkicked: false,
             publish_asked: false,
@@ -209,7 +217,8 @@ impl Executor {
             self.refuse(commit.token);
             return Flow::Go;
         };
-        match store.submit(commit) {
+        let lane = self.lane_in(store.epoch(), &store);
+        match store.submit_in(lane, commit) {
             Ok(ticket) => {
                 let epoch = store.epoch();
                 self.last_write = Some(LastWrite { epoch, ticket });
@@ -219,7 +228,7 @@ impl Executor {
             Err(SubmitError::Busy(commit)) => {
                 self.kick();
                 self.held = Some(Held::Write(commit, epoch));
-                Flow::Retry
+                Flow::Wait
             }
             Err(SubmitError::Closed(commit)) => {
                 let failure = kinetic_store::CommitFailure::Closed;
@@ -228,6 +237,18 @@ impl Executor {
                 Flow::Go
             }
         }
+    }
+
+    /// The connection's lane in this opening of the store.
+    fn lane_in(&mut self, epoch: u64, store: &Store) -> &Lane {
+        let stale = self.lane.take_if(|open| open.epoch != epoch);
+        drop(stale);
+        let inbox = &self.inbox;
+        let open = self.lane.get_or_insert_with(|| OpenLane {
+            epoch,
+            lane: store.lane(ROOM, completion(inbox)),
+        });
+        &open.lane
     }
 
     fn change(&mut self, job: Box<ChangeJob>) -> Flow {
@@ -240,7 +261,7 @@ impl Executor {
             }
             Err(job) => {
                 self.held = Some(Held::Change(job));
-                Flow::Retry
+                Flow::Wait
             }
         }
     }
@@ -296,7 +317,7 @@ impl Executor {
                     Err(job) => {
                         self.pending.remove(token);
                         self.held = Some(Held::Read(kept, job.read));
-                        Flow::Retry
+                        Flow::Wait
                     }
                 }
             }
@@ -305,20 +326,21 @@ impl Executor {
 
     /// Whether a read now sees all earlier writes of this connection; if not, the inbox will tell.
     fn writes_are_visible(&mut self) -> bool {
-        let Some(LastWrite { epoch, ticket }) = self.last_write else {
-            return true;
-        };
         self.kick();
-        let store = self.drive.device.store();
-        let store = store.filter(|store| store.epoch() == epoch);
-        let Some(store) = store.filter(|store| !store.is_published(ticket)) else {
+        let drive = Arc::clone(&self.drive);
+        let store = drive.device.store();
+        let unseen = self.last_write.as_ref().filter(|last| {
+            let same = store.as_ref().is_some_and(|it| it.epoch() == last.epoch);
+            same && !last.ticket.is_published()
+        });
+        let (Some(LastWrite { ticket, .. }), Some(store)) = (unseen, &store) else {
             self.last_write = None;
             self.publish_asked = false;
             return true;
         };
         if !self.publish_asked {
             self.publish_asked = true;
-            store.when_published(ticket, PUBLISHED, completion(&self.inbox));
+            store.when_published(ticket.clone(), PUBLISHED, completion(&self.inbox));
         }
         false
     }
@@ -351,6 +373,8 @@ impl Executor {
     fn finish(&mut self, done: Done, now_us: u64) {
         match done {
             Done::Commit(PUBLISHED, _) => self.publish_asked = false,
+            // What is held for it is tried again in the turn that this begins.
+            Done::Commit(ROOM, _) => {}
             Done::Commit(token, outcome) => {
                 let Some(mut waiting) = self.pending.remove(token) else {
                     return;

@@ -53,15 +53,111 @@ fn the_queue_is_bounded_in_bytes_and_takes_one_commit_of_any_size() {
     let refused = drive.try_submit(vec![delete("x")], Durability::WriteBack);
     assert!(matches!(refused, Err(SubmitError::Busy(_))), "{refused:?}");
     drive.store().step_writer();
-    let mut taken = 0;
-    while drive
-        .try_submit(vec![put("small", &[1; 900])], Durability::WriteBack)
-        .is_ok()
-    {
-        taken += 1;
-        assert!(taken < 20, "the queue never is full");
+    // A lane may hold as much as it leaves to others: that is half when it is alone.
+    let lanes = [drive.lane(0), drive.lane(0), drive.lane(0)];
+    let taken = lanes.map(|lane| {
+        let puts = (0..20).map(|_| drive.try_submit_in(&lane, vec![put("small", &[1; 900])]));
+        puts.take_while(Result::is_ok).count()
+    });
+    assert!((4..=5).contains(&taken[0]), "{taken:?}");
+    assert!((1..=3).contains(&taken[1]), "{taken:?}");
+    assert!((1..=2).contains(&taken[2]), "{taken:?}");
+}
+
+#[test]
+fn a_small_put_waits_for_one_group_of_a_backlog_of_large_ones() {
+    let mut drive = Drive::of(256 << 20, (None, Seal::Sealed));
+    let (deep, small) = (drive.lane(0), drive.lane(0));
+    let large = vec![1; 512 << 10];
+    let mut backlog = Vec::new();
+    while let Ok(token) = drive.try_submit_in(&deep, vec![put("large", &large)]) {
+        backlog.push(token);
     }
-    assert!(taken >= 8, "{taken}");
+    assert!(
+        backlog.len() > 25,
+        "four groups at least: {}",
+        backlog.len()
+    );
+    // As many of its puts as there are groups of the backlog: each is in the very next group.
+    for number in 0..4 {
+        let token = drive.submit_in(&small, vec![put(&format!("small{number}"), b"value")]);
+        let before = drive.store().status().group_bytes;
+        drive.step();
+        assert_eq!(drive.outcome(token), Some(Ok(())), "{number}");
+        let bytes = drive.store().status().group_bytes - before;
+        assert!(bytes <= 4 << 20, "{bytes} bytes in one group");
+    }
+    let last = *backlog.last().expect("it is deep");
+    assert_eq!(drive.outcome(last), None, "the backlog is not deep enough");
+    // Nor does what is behind in its own lane come before what is in front of it.
+    let told = backlog.iter().map(|token| drive.outcome(*token).is_some());
+    assert!(told.is_sorted_by(|before, after| before >= after));
+}
+
+#[test]
+fn a_flush_covers_what_other_lanes_had_queued_before_it() {
+    let mut drive = Drive::of(256 << 20, (None, Seal::Sealed));
+    let (deep, other) = (drive.lane(0), drive.lane(0));
+    for number in 0..20 {
+        let value = vec![number; 512 << 10];
+        drive.submit_in(&deep, vec![put(&format!("key{number}"), &value)]);
+    }
+    let flush = drive.submit_flush_in(&other);
+    let later = drive.submit_in(&drive.lane(0), vec![put("later", b"value")]);
+    drive.step();
+    assert_eq!(
+        drive.outcome(later),
+        Some(Ok(())),
+        "nobody waits for a flush"
+    );
+    for _ in 0..100 {
+        drive.step();
+        if drive.outcome(flush).is_some() {
+            break;
+        }
+    }
+    assert_eq!(drive.outcome(flush), Some(Ok(())));
+    drive.cut_power();
+    drive.start().unwrap();
+    for number in 0..20 {
+        assert_eq!(drive.value(&format!("key{number}")).unwrap()[0], number);
+    }
+}
+
+/// By which lanes are told of room.
+const ROOM: u64 = 1 << 40;
+
+#[test]
+fn who_finds_the_queue_full_is_told_when_there_is_room_and_when_the_drive_is_read_only() {
+    let mut drive = with_options(Options {
+        queue_bytes: 10_000,
+        ..Options::default()
+    });
+    for fails in [false, true] {
+        let lane = drive.lane(ROOM + u64::from(fails));
+        if fails {
+            let sync = kinetic_simulator::disk::SyncFailure::LosesAll;
+            drive.disk.fail_sync(1, sync);
+            let refused = drive.commit(vec![put("key", b"value")], Durability::WriteThrough);
+            assert_eq!(refused, Err(CommitFailure::ReadOnly));
+        }
+        while drive
+            .try_submit_in(&lane, vec![put("key", &[1; 900])])
+            .is_ok()
+        {}
+        let room = ROOM + u64::from(fails);
+        assert_eq!(drive.outcome(room), None);
+        drive.store().step_writer();
+        assert_eq!(drive.outcome(room), Some(Ok(())));
+        let token = drive.submit_in(&lane, vec![put("key", &[1; 900])]);
+        drive.store().step_writer();
+        let expected = if fails {
+            Err(CommitFailure::ReadOnly)
+        } else {
+            Ok(())
+        };
+        assert_eq!(drive.outcome(token), Some(expected));
+    }
 }
 
 /// Puts without upkeep and syncs until the writer waits; for what, and bytes written.

@@ -10,8 +10,8 @@ use kinetic_simulator::rng::Rng;
 use kinetic_store::disk::Disk;
 use kinetic_store::{
     Attributes, Commit, CommitError, CommitFailure, Completion, Durability, Effort, Expected,
-    FormatOptions, Mutation, OpenError, Options, ReadError, Seal, Step, Store, SubmitError, Ticket,
-    format_as,
+    FormatOptions, Lane, Mutation, OpenError, Options, ReadError, Seal, Step, Store, SubmitError,
+    Ticket, format_as,
 };
 
 /// Bytes of a zone of most drives here.
@@ -107,20 +107,52 @@ impl Drive {
         mutations: Vec<Mutation>,
         durability: Durability,
     ) -> Result<Ticket, SubmitError> {
+        let commit = self.prepare(mutations, durability);
+        self.store().submit(commit)
+    }
+
+    fn prepare(&mut self, mutations: Vec<Mutation>, durability: Durability) -> Commit {
         self.next_token += 1;
         let completion: Arc<dyn Completion> = Arc::<Told>::clone(&self.told);
-        let commit = Commit {
+        Commit {
             mutations,
             durability,
             token: self.next_token,
             completion,
-        };
-        self.store().submit(commit)
+        }
+    }
+
+    /// A lane that tells with this token when it has room.
+    pub(crate) fn lane(&self, token: u64) -> Lane {
+        let completion: Arc<dyn Completion> = Arc::<Told>::clone(&self.told);
+        self.store().lane(token, completion)
+    }
+
+    pub(crate) fn try_submit_in(
+        &mut self,
+        lane: &Lane,
+        mutations: Vec<Mutation>,
+    ) -> Result<u64, SubmitError> {
+        let commit = self.prepare(mutations, Durability::WriteBack);
+        self.store().submit_in(lane, commit)?;
+        Ok(self.next_token)
+    }
+
+    pub(crate) fn submit_in(&mut self, lane: &Lane, mutations: Vec<Mutation>) -> u64 {
+        self.try_submit_in(lane, mutations)
+            .expect("scenes go as written")
     }
 
     pub(crate) fn submit(&mut self, mutations: Vec<Mutation>, durability: Durability) -> u64 {
         self.try_submit(mutations, durability)
             .expect("scenes go as written");
+        self.next_token
+    }
+
+    pub(crate) fn submit_flush_in(&mut self, lane: &Lane) -> u64 {
+        let commit = self.prepare(Vec::new(), Durability::Flush);
+        let submitted = self.store().submit_in(lane, commit);
+        submitted.expect("scenes go as written");
         self.next_token
     }
 

@@ -67,6 +67,31 @@ pub trait Completion: Send + Sync {
     fn complete(&self, token: u64, outcome: Result<(), CommitError>);
 }
 
+/// Whoever waits for a commit, and for which.
+#[derive(Clone)]
+pub struct Waiter {
+    /// Handed back on completion.
+    pub token: u64,
+    /// Whom to tell.
+    pub completion: Arc<dyn Completion>,
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Waiter")
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Waiter {
+    /// Tells it.
+    pub fn tell(&self, outcome: Result<(), CommitError>) {
+        self.completion.complete(self.token, outcome);
+    }
+}
+
 /// Mutations that are done together.
 pub struct Commit {
     /// The mutations; none with [`Durability::Flush`] is a plain flush.

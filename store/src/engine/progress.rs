@@ -5,11 +5,9 @@
 //! Not here: the order of steps (`writer`, `syncer`, `upkeep`).
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::ErrorKind;
-use std::sync::Arc;
 
-use super::commit::Completion;
+use super::commit::Waiter;
 use super::queue::Ticket;
 use crate::entry::Seqno;
 use crate::error::{CommitError, CommitFailure};
@@ -45,31 +43,6 @@ pub struct SealRequest {
     pub zone: ZoneId,
     /// Where its last good group ends.
     pub end: u32,
-}
-
-/// Whoever waits for a commit.
-#[derive(Clone)]
-pub struct Waiter {
-    /// Handed back on completion.
-    pub token: u64,
-    /// Whom to tell.
-    pub completion: Arc<dyn Completion>,
-}
-
-impl fmt::Debug for Waiter {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Waiter")
-            .field("token", &self.token)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Waiter {
-    /// Tells it.
-    pub fn tell(&self, outcome: Result<(), CommitError>) {
-        self.completion.complete(self.token, outcome);
-    }
 }
 
 /// A look at what upkeep alone writes, superblocks and manifest: whether one is wanted, and what
@@ -119,8 +92,6 @@ pub struct Progress {
     pub unsynced_since: Option<u64>,
     /// Waiting for a group to become durable, in the order of groups.
     pub durable_waiters: VecDeque<(u64, Waiter)>,
-    /// Commits that were published or refused, in the order of tickets.
-    pub published: Ticket,
     /// Waiting for a ticket to be published, in no order.
     pub publish_waiters: Vec<(Ticket, Waiter)>,
     /// Zones that the writer may take next, in order.
@@ -176,15 +147,13 @@ impl Progress {
     }
 
     /// More tickets are published: waiters that may be told.
-    pub fn publish(&mut self, commits: u64) -> Vec<Waiter> {
-        self.published.0 += commits;
+    pub fn published(&mut self) -> Vec<Waiter> {
         if self.publish_waiters.is_empty() {
             return Vec::new();
         }
-        let published = self.published;
         let (told, left) = std::mem::take(&mut self.publish_waiters)
             .into_iter()
-            .partition::<Vec<_>, _>(|(ticket, _)| *ticket <= published);
+            .partition::<Vec<_>, _>(|(ticket, _)| ticket.is_published());
         self.publish_waiters = left;
         told.into_iter().map(|(_, waiter)| waiter).collect()
     }

@@ -9,11 +9,11 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
-use super::commit::{Commit, Prepared};
+use super::commit::{Commit, Waiter};
 use super::config::{Options, Sabotage};
 use super::moves::Moves;
-use super::progress::{Progress, Waiter, refuse};
-use super::queue::Queue;
+use super::progress::{Progress, refuse};
+use super::queue::{Queue, Queued};
 use crate::disk::Disk;
 use crate::error::CommitFailure;
 use crate::index::values::ValueReader;
@@ -250,12 +250,15 @@ impl Shared {
     }
 
     /// Tells these commits, whose turn it was, that they are not done.
-    pub fn refuse(&self, taken: Vec<Prepared>, failure: CommitFailure) {
-        let published = self.progress().publish(taken.len() as u64);
-        let waiters = taken.into_iter().map(|prepared| {
+    pub fn refuse(&self, taken: Vec<Queued>, failure: CommitFailure) {
+        let mut progress = self.progress();
+        taken.iter().for_each(|queued| queued.ticket.publish());
+        let published = progress.published();
+        drop(progress);
+        let waiters = taken.into_iter().map(|queued| {
             let Commit {
                 token, completion, ..
-            } = prepared.commit;
+            } = queued.prepared.commit;
             Waiter { token, completion }
         });
         refuse(waiters, failure);

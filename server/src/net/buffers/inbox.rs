@@ -13,6 +13,9 @@ use crate::ops::Answer;
 /// The token by which a connection hears that its last write is published.
 pub(crate) const PUBLISHED: u64 = u64::MAX;
 
+/// The token by which a connection hears that there is room in a queue that was full.
+pub(crate) const ROOM: u64 = u64::MAX - 1;
+
 /// Something that is done.
 #[derive(Debug)]
 pub(crate) enum Done {
@@ -60,6 +63,11 @@ impl Inbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Tells the connection that there is room where there was none.
+    pub(crate) fn put_room(&self) {
+        self.put(Done::Commit(ROOM, Ok(())));
     }
 
     /// Tells the connection to come to an end.

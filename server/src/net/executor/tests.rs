@@ -8,6 +8,7 @@ use kinetic_proto::{FrameDecoder, Limits, MessageType, Received, StatusCode};
 use super::*;
 use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Ports};
+use crate::net::buffers::inbox::Known;
 use crate::ram_drive::{body, command, entry, frame, medium, policy};
 
 fn executor() -> Executor {
@@ -130,5 +131,40 @@ fn a_read_that_was_held_when_the_drive_was_locked_meanwhile_is_refused() {
         executor.erase();
         assert_eq!(executor.resume(), Flow::Go);
         assert_eq!(executor.answered(), [StatusCode::DEVICE_LOCKED]);
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_finds_the_queue_full_goes_on_when_the_store_tells_of_room() {
+    let mut executor = executor();
+    let (route, _write) = executor.judged_put(1);
+    let mut sent = 0_u64;
+    let mut flow = Flow::Go;
+    // Nothing gets the commits under way but the store's own threads.
+    while flow == Flow::Go && sent < 1000 {
+        sent += 1;
+        let mutation = kinetic_store::Mutation::Put {
+            key: bytes::Bytes::copy_from_slice(&sent.to_be_bytes()),
+            value: bytes::Bytes::from_static(&[7; 1 << 20]),
+            attributes: kinetic_store::Attributes::default(),
+            expected: kinetic_store::Expected::Any,
+        };
+        let write = Write {
+            mutations: vec![mutation],
+            durability: kinetic_store::Durability::WriteBack,
+        };
+        flow = executor.write(Waiting::of(route.clone(), 3), write);
+    }
+    assert!(flow == Flow::Wait && executor.is_holding(), "{sent}");
+    assert!(sent > 8, "a lone connection has half of the queue: {sent}");
+    let patience = std::time::Duration::from_secs(60);
+    let known = Known::Running;
+    while executor.is_holding() {
+        let inbox = Arc::clone(executor.inbox());
+        let news = std::future::poll_fn(|context| inbox.poll(context, &known));
+        tokio::time::timeout(patience, news).await.unwrap();
+        executor.collect();
+        let _still_full = executor.resume();
+        executor.kick();
     }
 }

@@ -13,9 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use kinetic_proto::StatusCode;
 
+use super::lobby::Lobby;
 use crate::auth::Penalties;
 use crate::auth::penalties::Source;
 use crate::limits::{CHANGE_QUEUE, DELAYED_PINS, DELAYED_PINS_PER_SOURCE};
@@ -58,23 +59,30 @@ enum Errand {
 pub(crate) struct Changes {
     errands: Sender<Errand>,
     stopping: Arc<AtomicBool>,
+    lobby: Lobby,
 }
 
 impl Changes {
     /// Starts it.
     pub(crate) fn start(drive: &Arc<Drive>, clock: Clock) -> io::Result<(Self, JoinHandle<()>)> {
         let (errands, queue) = bounded(CHANGE_QUEUE);
-        let stopping = Arc::default();
+        let (stopping, lobby) = (Arc::default(), Lobby::default());
         let mut desk = Desk {
             drive: Arc::clone(drive),
             clock,
             penalties: Penalties::default(),
             delayed: Delayed::default(),
             stopping: Arc::clone(&stopping),
+            lobby: lobby.clone(),
         };
         let thread = std::thread::Builder::new().name("kinetic-change".to_owned());
         let handle = thread.spawn(move || desk.work(&queue))?;
-        Ok((Self { errands, stopping }, handle))
+        let way = Self {
+            errands,
+            stopping,
+            lobby,
+        };
+        Ok((way, handle))
     }
 
     /// Has it wait for no PIN any more, for the server stops: who waits is told so.
@@ -84,12 +92,12 @@ impl Changes {
         let _ = self.errands.try_send(Errand::Look);
     }
 
-    /// Queues a change, or gives it back when the queue is full.
+    /// Queues a change, or gives it back when the queue is full; its inbox hears of room then.
     pub(crate) fn submit(&self, job: Box<ChangeJob>) -> Result<(), Box<ChangeJob>> {
-        match self.errands.try_send(Errand::Make(job)) {
-            Err(TrySendError::Full(Errand::Make(job)))
-            | Err(TrySendError::Disconnected(Errand::Make(job))) => Err(job),
-            Ok(()) | Err(_) => Ok(()),
+        let inbox = Arc::clone(&job.inbox);
+        match self.lobby.send(&self.errands, Errand::Make(job), &inbox) {
+            Err(Errand::Make(job)) => Err(job),
+            Ok(()) | Err(Errand::Look) => Ok(()),
         }
     }
 }
@@ -100,6 +108,7 @@ struct Desk {
     penalties: Penalties,
     delayed: Delayed,
     stopping: Arc<AtomicBool>,
+    lobby: Lobby,
 }
 
 impl Desk {
@@ -114,6 +123,9 @@ impl Desk {
                     queue.recv_timeout(Duration::from_micros(wait_us))
                 }
             };
+            if errand.is_ok() {
+                self.lobby.place_is_free(queue);
+            }
             match errand {
                 Ok(Errand::Make(job)) => self.take(job),
                 Ok(Errand::Look) | Err(RecvTimeoutError::Timeout) => {}

@@ -1,7 +1,10 @@
 //! Threads for what would keep a connection's task from others: reads of the disk, changes of the
 //! drive.
 //!
-//! In layer order: [`readers`], [`changes`], and here the way to both.
+//! In layer order: [`lobby`] (who waits for room in their queues), [`readers`], [`changes`], and
+//! here the way to both.
+
+mod lobby;
 
 mod readers;
 

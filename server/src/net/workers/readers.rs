@@ -1,8 +1,8 @@
 //! Threads that read the disk for requests whose answer is not in memory.
 //!
-//! Guarantees: the queue is bounded, and a full one refuses at once; a long read gives way to
-//! others after each turn, and one that answers what it has when its time is up does so; the
-//! threads end when the last handle is dropped.
+//! Guarantees: the queue is bounded; a full one refuses at once and tells when it has room; a long
+//! read gives way to others after each turn, and one that answers what it has when its time is up
+//! does so; the threads end when the last handle is dropped.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
+use super::lobby::Lobby;
 use crate::limits::{DISK_READ_QUEUE, WAITING_POLL_MS};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
@@ -37,6 +38,7 @@ pub(crate) struct Job {
 #[derive(Debug, Clone)]
 pub(crate) struct Readers {
     jobs: Sender<Box<Job>>,
+    lobby: Lobby,
 }
 
 impl Readers {
@@ -47,20 +49,20 @@ impl Readers {
         clock: Clock,
     ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
         let (jobs, queue) = bounded(DISK_READ_QUEUE);
+        let lobby = Lobby::default();
         let mut handles = Vec::new();
         for _ in 0..count.max(1) {
-            let (drive, queue) = (Arc::clone(drive), queue.clone());
+            let (drive, queue, lobby) = (Arc::clone(drive), queue.clone(), lobby.clone());
             let thread = std::thread::Builder::new().name("kinetic-read".to_owned());
-            handles.push(thread.spawn(move || work(&drive, &queue, clock))?);
+            handles.push(thread.spawn(move || work(&drive, (&queue, &lobby), clock))?);
         }
-        Ok((Self { jobs }, handles))
+        Ok((Self { jobs, lobby }, handles))
     }
 
-    /// Queues a read, or gives it back when the queue is full.
+    /// Queues a read, or gives it back when the queue is full; its inbox hears of room then.
     pub(crate) fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
-        self.jobs.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
-        })
+        let inbox = Arc::clone(&job.inbox);
+        self.lobby.send(&self.jobs, job, &inbox)
     }
 }
 
@@ -97,11 +99,14 @@ impl Begun {
     }
 }
 
-fn work(drive: &Drive, queue: &Receiver<Box<Job>>, clock: Clock) {
+fn work(drive: &Drive, (queue, lobby): (&Receiver<Box<Job>>, &Lobby), clock: Clock) {
     let mut begun = Begun::default();
     loop {
         match begun.receive(queue) {
-            Ok(job) => begun.keep(turn(drive, job, clock)),
+            Ok(job) => {
+                lobby.place_is_free(queue);
+                begun.keep(turn(drive, job, clock));
+            }
             Err(TryRecvError::Empty) => {}
             // Nobody is left to hear of what is not done.
             Err(TryRecvError::Disconnected) => return,

@@ -45,7 +45,7 @@ impl Machine {
         if fate != Fate::Written {
             self.next_group(store);
         }
-        while let Some(pending) = self.next_visible(store) {
+        while let Some(pending) = self.next_visible() {
             let outcome = answered.remove(&pending.token);
             self.report.commits += 1;
             match outcome {
@@ -72,9 +72,8 @@ impl Machine {
         }
     }
 
-    fn next_visible(&mut self, store: &Store) -> Option<Pending> {
-        let visible = store.is_published(self.pending.front()?.ticket);
-        if visible {
+    fn next_visible(&mut self) -> Option<Pending> {
+        if self.pending.front()?.ticket.is_published() {
             self.pending.pop_front()
         } else {
             None
@@ -184,7 +183,7 @@ impl Machine {
     pub(super) fn abandon(&mut self, store: &Store) {
         let answered: BTreeMap<u64, Outcome> = self.outcomes.take().into_iter().collect();
         let mut first = true;
-        while let Some(pending) = self.next_visible(store) {
+        while let Some(pending) = self.next_visible() {
             if std::mem::take(&mut first) {
                 self.next_group(store);
             }

@@ -1,10 +1,10 @@
 //! The writer: takes commits from the queue, writes them to the log as one group, publishes them.
 //!
-//! Guarantee: commits take effect in the order of the queue; a commit's version checks see every
-//! commit before it; a group is published in the memtable after its write, all at once, and a
-//! commit that asks for durability is answered by the syncer only. A group that the disk did not
-//! take fails all its commits, and nothing is appended behind it before the manifest has sealed
-//! the zone at its last good group.
+//! Guarantee: commits take effect in the order in which the queue gives them out; a commit's
+//! version checks see every commit before it; a group is published in the memtable after its write,
+//! all at once, and a commit that asks for durability is answered by the syncer only. A group that
+//! the disk did not take fails all its commits, and nothing is appended behind it before the
+//! manifest has sealed the zone at its last good group.
 //! Moves are done before commits.
 //! Not here: syncs (`syncer`), allocation of zones (`upkeep`).
 
@@ -15,10 +15,11 @@ use std::sync::atomic::Ordering;
 use super::group::{Check, Group, NeedsDisk, Outcome, Unmoved};
 use super::step::{Need, Step};
 use crate::effort::Effort;
-use crate::engine::commit::{Commit, Durability, Prepared};
+use crate::engine::commit::{Commit, Durability, Waiter};
 use crate::engine::config::Sabotage;
 use crate::engine::moves::{Move, Moved};
-use crate::engine::progress::{Filled, LogZone, Progress, SealRequest, Waiter};
+use crate::engine::progress::{Filled, LogZone, Progress, SealRequest};
+use crate::engine::queue::Queued;
 use crate::engine::shared::{Counters, Shared};
 use crate::entry::{Seqno, State};
 use crate::error::{CommitError, CommitFailure};
@@ -222,7 +223,7 @@ impl Writer {
         Step::Worked
     }
 
-    fn commit(&mut self, shared: &Shared, mut taken: Vec<Prepared>, effort: Effort) -> Step {
+    fn commit(&mut self, shared: &Shared, mut taken: Vec<Queued>, effort: Effort) -> Step {
         if shared.options.has(Sabotage::SplitBatch) {
             self.write_half(shared, &mut taken, effort);
         }
@@ -231,9 +232,9 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(taken.len());
         let mut waiting = taken.into_iter();
         let mut used = Vec::new();
-        while let Some(prepared) = waiting.next() {
+        while let Some(queued) = waiting.next() {
             match group.add(
-                &prepared,
+                &queued.prepared,
                 &Check {
                     shared,
                     view: &view,
@@ -244,14 +245,14 @@ impl Writer {
                 Err(NeedsDisk) => {
                     shared
                         .queue
-                        .put_back([prepared].into_iter().chain(waiting).collect());
+                        .put_back([queued].into_iter().chain(waiting).collect());
                     if used.is_empty() {
                         return Step::Blocked(Need::Disk);
                     }
                     break;
                 }
             }
-            used.push(prepared);
+            used.push(queued);
         }
         let written = if group.entries.is_empty() {
             Ok(())
@@ -268,7 +269,7 @@ impl Writer {
     }
 
     /// A deliberate bug: a batch goes into two groups, of which this writes the first.
-    fn write_half(&mut self, shared: &Shared, taken: &mut [Prepared], effort: Effort) {
+    fn write_half(&mut self, shared: &Shared, taken: &mut [Queued], effort: Effort) {
         let view = shared.view();
         let check = Check {
             shared,
@@ -276,7 +277,8 @@ impl Writer {
             effort,
         };
         let mut group = Group::new(self.last_seqno);
-        let first = taken.first_mut().and_then(Prepared::split_off_half);
+        let first = taken.first_mut();
+        let first = first.and_then(|queued| queued.prepared.split_off_half());
         let added = first.map(|half| group.add(&half, &check));
         let sound = matches!(added, Some(Ok(Ok(())))) && !group.entries.is_empty();
         if sound && self.write(shared, &mut group).is_ok() {
@@ -404,17 +406,17 @@ impl Writer {
     }
 
     /// Tells who can be told, and lets the others wait for the syncer.
-    fn answer(&self, shared: &Shared, used: Vec<Prepared>, outcomes: Vec<Outcome>) {
-        let count = used.len() as u64;
+    fn answer(&self, shared: &Shared, used: Vec<Queued>, outcomes: Vec<Outcome>) {
         let mut tell = Vec::with_capacity(used.len());
         let mut progress = shared.progress();
-        for (prepared, outcome) in used.into_iter().zip(outcomes) {
+        for (queued, outcome) in used.into_iter().zip(outcomes) {
+            queued.ticket.publish();
             let Commit {
                 durability,
                 token,
                 completion,
                 ..
-            } = prepared.commit;
+            } = queued.prepared.commit;
             let waiter = Waiter { token, completion };
             let wanted = match (durability, &outcome) {
                 (Durability::WriteBack, _) | (_, Err(_)) => 0,
@@ -427,7 +429,7 @@ impl Writer {
                 progress.durable_waiters.push_back((wanted, waiter));
             }
         }
-        let published = progress.publish(count);
+        let published = progress.published();
         drop(progress);
         for (waiter, outcome) in tell {
             waiter.tell(outcome);
@@ -510,7 +512,7 @@ fn refuse_first(shared: &Shared, failure: CommitFailure) -> Step {
     refuse_taken(shared, first, failure)
 }
 
-fn refuse_taken(shared: &Shared, taken: Vec<Prepared>, failure: CommitFailure) -> Step {
+fn refuse_taken(shared: &Shared, taken: Vec<Queued>, failure: CommitFailure) -> Step {
     if taken.is_empty() {
         return Step::Idle;
     }

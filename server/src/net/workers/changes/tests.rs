@@ -34,6 +34,7 @@ fn desk() -> Desk {
         clock: Clock::start(),
         penalties: Penalties::default(),
         delayed: Delayed::default(),
+        lobby: Lobby::default(),
         stopping: Arc::default(),
     }
 }
