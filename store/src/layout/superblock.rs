@@ -17,11 +17,12 @@ use crate::limits::BLOCK_LEN;
 
 /// First bytes of every slot.
 pub const MAGIC: [u8; 8] = *b"KINETIC\xd1";
-/// Version of the format that this code reads and writes. 0: not stable yet.
-pub const FORMAT_VERSION: u32 = 0;
+/// Version of the format that this code reads and writes. Another one comes with a migration and
+/// with golden images of its own.
+pub const FORMAT_VERSION: u32 = 1;
 
 /// Fields of a slot, in order.
-pub const FIELDS: [Field; 20] = fields([
+pub const FIELDS: [Field; 23] = fields([
     ("magic", 8),
     ("format version", 4),
     ("seal", 1),
@@ -41,11 +42,17 @@ pub const FIELDS: [Field; 20] = fields([
     ("first frame", 8),
     ("manifest boot salt", 16),
     ("wrapped key", wrapped_key::WIDTH),
+    ("incompatible features", 8),
+    ("compatible features", 8),
+    ("reserved", 28),
     ("checksum", 4),
 ]);
 const WIDTH: usize = width(&FIELDS);
 const SUMMED: usize = WIDTH - 4;
-const _: () = assert!(WIDTH <= BLOCK_LEN);
+// Every version of the format has its checksum there, so that it can be told from damage.
+const _: () = assert!(WIDTH == 256 && WIDTH <= BLOCK_LEN);
+const FEATURES: usize = 208;
+const RESERVED: usize = 28;
 
 /// Which of the two slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +159,9 @@ pub enum SlotError {
     /// Written by a newer (or much older) program.
     #[error("the superblock has format version {0}, this program reads version {FORMAT_VERSION}")]
     Version(u32),
+    /// Features that this program does not know.
+    #[error("the superblock asks for features ({0:#x}) that this program does not know")]
+    Features(u64),
     /// Sealing (encryption) that this program does not know.
     #[error("the superblock asks for sealing {0}, which this program does not know")]
     Seal(u8),
@@ -194,6 +204,10 @@ impl Superblock {
         out.put_u64(self.first_frame);
         out.put(&self.manifest_boot_salt);
         self.wrapped.encode(&mut out);
+        // This program knows no features of either kind, and clears what it does not know.
+        out.put_u64(0);
+        out.put_u64(0);
+        out.put(&[0; RESERVED]);
         out.put_u32(checksum(&out));
         out.resize(BLOCK_LEN, 0);
         out
@@ -213,6 +227,10 @@ impl Superblock {
         match reader.u32()? {
             FORMAT_VERSION => {}
             other => return Err(SlotError::Version(other)),
+        }
+        match Reader::new(summed.get(FEATURES..).unwrap_or_default()).u64()? {
+            0 => {}
+            unknown => return Err(SlotError::Features(unknown)),
         }
         let seal = reader.u8()?;
         let seal = Seal::from_number(seal).ok_or(SlotError::Seal(seal))?;
@@ -334,6 +352,12 @@ mod tests {
         }
     }
 
+    /// Puts the checksum right.
+    fn summed(block: &mut [u8]) {
+        let sum = checksum(&block[..SUMMED]).to_le_bytes();
+        block[SUMMED..WIDTH].copy_from_slice(&sum);
+    }
+
     #[test]
     fn what_is_encoded_decodes_to_the_same() {
         assert_eq!(Superblock::decode(&sample().encode()), Ok(sample()));
@@ -359,9 +383,27 @@ mod tests {
     fn a_newer_format_is_named() {
         let mut block = sample().encode();
         block[8] = 9;
-        let sum = checksum(&block[..SUMMED]).to_le_bytes();
-        block[SUMMED..WIDTH].copy_from_slice(&sum);
+        summed(&mut block);
         assert_eq!(Superblock::decode(&block), Err(SlotError::Version(9)));
+    }
+
+    #[test]
+    fn features_that_must_be_known_are_refused_and_others_are_cleared() {
+        assert_eq!(FIELDS[19].name, "incompatible features");
+        assert_eq!(FIELDS[19].offset, FEATURES);
+        for bit in 0..64 {
+            let mut block = sample().encode();
+            block[FEATURES + bit / 8] = 1 << (bit % 8);
+            summed(&mut block);
+            let unknown = Err(SlotError::Features(1 << bit));
+            assert_eq!(Superblock::decode(&block), unknown);
+        }
+        let mut block = sample().encode();
+        block[FEATURES + 8..FEATURES + 16 + RESERVED].fill(0xff);
+        summed(&mut block);
+        let decoded = Superblock::decode(&block).unwrap();
+        assert_eq!(decoded, sample());
+        assert_eq!(decoded.encode(), sample().encode());
     }
 
     #[test]

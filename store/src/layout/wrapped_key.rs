@@ -6,7 +6,7 @@
 use super::codec::{Field, Put, Reader, Truncated, fields, width};
 
 /// Fields of a wrapped key, in order.
-pub const FIELDS: [Field; 8] = fields([
+pub const FIELDS: [Field; 7] = fields([
     ("kind", 1),
     ("reserved", 3),
     ("rounds", 4),
@@ -14,11 +14,9 @@ pub const FIELDS: [Field; 8] = fields([
     ("nonce", 12),
     ("sealed key", 32),
     ("tag", 16),
-    ("padding", 44),
 ]);
 /// Bytes of a wrapped key.
 pub const WIDTH: usize = width(&FIELDS);
-const PADDING: usize = 44;
 
 /// There is no key.
 pub const NONE: u8 = 0;
@@ -59,20 +57,17 @@ impl WrappedKey {
         out.put(&self.salt);
         out.put(&self.nonce);
         out.put(&self.sealed);
-        out.put(&[0; PADDING]);
     }
 
     /// Reads it.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Truncated> {
         let [kind, _, _, _] = reader.array()?;
-        let wrapped = Self {
+        Ok(Self {
             kind,
             rounds: reader.u32()?,
             salt: reader.array()?,
             nonce: reader.array()?,
             sealed: reader.array()?,
-        };
-        reader.bytes(PADDING)?;
-        Ok(wrapped)
+        })
     }
 }

@@ -95,7 +95,7 @@ pub fn encode(out: &mut Vec<u8>, key: &[u8], entry: &Entry, placement: Placement
     out.put(attributes.tag());
 }
 
-/// Reads a record; `None` when its kind is unknown.
+/// Reads a record; `None` when its kind is unknown, or a flag of it.
 pub fn decode(reader: &mut Reader<'_>) -> Result<Option<Record>, Truncated> {
     let kind = reader.u8()?;
     let flags = reader.u8()?;
@@ -110,7 +110,7 @@ pub fn decode(reader: &mut Reader<'_>) -> Result<Option<Record>, Truncated> {
         offset: reader.u32()?,
     };
     let [key, version, tag] = lengths;
-    let key = reader.bytes(key)?.into();
+    let key: Key = reader.bytes(key)?.into();
     let attributes = Attributes::new(reader.bytes(version)?, reader.bytes(tag)?, algorithm);
     let live = State::Live(
         attributes,
@@ -120,10 +120,10 @@ pub fn decode(reader: &mut Reader<'_>) -> Result<Option<Record>, Truncated> {
             checksum,
         },
     );
-    let (state, placement) = match kind {
-        PUT => (live, Placement::Inside),
-        MOVE => (live, Placement::Elsewhere),
-        DELETE => (State::Deleted, Placement::Inside),
+    let (state, placement) = match (kind, flags) {
+        (PUT, 0 | HAS_ALGORITHM) => (live, Placement::Inside),
+        (MOVE, 0 | HAS_ALGORITHM) => (live, Placement::Elsewhere),
+        (DELETE, 0) if (version, tag) == (0, 0) => (State::Deleted, Placement::Inside),
         _ => return Ok(None),
     };
     Ok(Some(Record {
@@ -192,6 +192,37 @@ mod tests {
                 fuzz_record(&bytes[cut..]);
             }
         }
+    }
+
+    #[test]
+    fn what_a_later_program_may_say_of_a_key_is_not_taken_for_something_else() {
+        let encoded = |state, placement| {
+            let seqno = Seqno(1);
+            let mut bytes = Vec::new();
+            encode(&mut bytes, b"key", &Entry { seqno, state }, placement);
+            bytes
+        };
+        for bytes in [
+            encoded(live(Some(1)), Placement::Inside),
+            encoded(live(None), Placement::Elsewhere),
+            encoded(State::Deleted, Placement::Inside),
+        ] {
+            let with = |place: usize, value| {
+                let mut other = bytes.clone();
+                other[place] = value;
+                decode(&mut Reader::new(&other))
+            };
+            assert!(with(1, bytes[1]).unwrap().is_some());
+            for flag in 1..8 {
+                assert_eq!(with(1, bytes[1] | 1 << flag), Ok(None), "flag {flag}");
+            }
+            assert_eq!(with(0, 0), Ok(None));
+            assert_eq!(with(0, MOVE + 1), Ok(None));
+        }
+        // A delete with a version: its three bytes of key would do for both.
+        let mut odd = encoded(State::Deleted, Placement::Inside);
+        (odd[2], odd[4]) = (2, 1);
+        assert_eq!(decode(&mut Reader::new(&odd)), Ok(None));
     }
 
     #[test]

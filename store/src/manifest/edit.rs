@@ -1,7 +1,7 @@
 //! One change of the manifest.
 //!
 //! Guarantee: what an edit means does not depend on anything outside the manifest, so that a
-//! snapshot is just a list of edits too.
+//! snapshot is just a list of edits too. Optional edits of later programs are passed over.
 //! Not here: which edits become true together (`frame`).
 
 use crate::entry::Seqno;
@@ -52,6 +52,10 @@ const REPLAY: u8 = 5;
 const LIVE: u8 = 6;
 const COUNTERS: u8 = 7;
 const SEALED: u8 = 1;
+
+/// From this number on an edit goes on with its length (4 bytes), and a program that does not know
+/// it passes it over: it may tell of something, and must change nothing that others rely upon.
+pub const OPTIONAL: u8 = 128;
 
 /// What the manifest knows of a zone in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +188,18 @@ impl Edit {
     }
 }
 
+/// Passes over an optional edit, if that is what comes next.
+pub fn pass_over(reader: &mut Reader<'_>) -> Result<bool, Truncated> {
+    let mut ahead = reader.clone();
+    if ahead.u8()? < OPTIONAL {
+        return Ok(false);
+    }
+    let length = ahead.u32()?;
+    ahead.bytes(usize::try_from(length).unwrap_or(usize::MAX))?;
+    *reader = ahead;
+    Ok(true)
+}
+
 fn encode_zone(info: &ZoneInfo, out: &mut Vec<u8>) {
     out.put_u8(ZONE);
     out.put_u32(info.stamp.zone.0);
@@ -203,6 +219,7 @@ fn decode_zone(reader: &mut Reader<'_>, drive: u64) -> Result<Option<ZoneInfo>, 
     let zone = ZoneId(reader.u32()?);
     let kind = ZoneKind::from_number(reader.u8()?);
     let flags = reader.u8()?;
+    let kind = kind.filter(|_| flags & !SEALED == 0);
     let stamp = ZoneStamp {
         drive,
         zone,
@@ -233,7 +250,11 @@ fn decode_zone(reader: &mut Reader<'_>, drive: u64) -> Result<Option<ZoneInfo>, 
 /// When that does not hold.
 pub fn fuzz_edit(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
-    while let Ok(Some(edit)) = Edit::decode(&mut reader, 1) {
+    loop {
+        let _passed = pass_over(&mut reader);
+        let Ok(Some(edit)) = Edit::decode(&mut reader, 1) else {
+            return;
+        };
         let mut again = Vec::new();
         edit.encode(&mut again);
         let decoded = Edit::decode(&mut Reader::new(&again), 1);
@@ -296,6 +317,46 @@ mod tests {
                 );
                 fuzz_edit(&bytes[cut..]);
             }
+        }
+    }
+
+    #[test]
+    fn an_optional_edit_is_passed_over_and_no_other_one() {
+        let mut reader = Reader::new(&[200, 2, 0, 0, 0, 8, 9, FREE, 1, 0, 0, 0]);
+        assert_eq!(pass_over(&mut reader), Ok(true));
+        assert_eq!(pass_over(&mut reader), Ok(false));
+        let next = Edit::decode(&mut reader, 1);
+        assert_eq!(next, Ok(Some(Edit::Free(ZoneId(1)))));
+        assert_eq!(pass_over(&mut reader), Err(Truncated));
+        for cut in [
+            &[OPTIONAL, 2, 0, 0, 0, 8][..],
+            &[OPTIONAL, 2, 0],
+            &[255, 255, 255, 255, 255],
+        ] {
+            assert_eq!(pass_over(&mut Reader::new(cut)), Err(Truncated));
+        }
+        for known in [
+            ZONE,
+            FREE,
+            ADD_RUN,
+            REMOVE_RUN,
+            REPLAY,
+            LIVE,
+            COUNTERS,
+            OPTIONAL - 1,
+        ] {
+            assert_eq!(pass_over(&mut Reader::new(&[known; 9])), Ok(false));
+        }
+    }
+
+    #[test]
+    fn a_zone_with_a_flag_that_is_not_known_is_an_unknown_edit() {
+        let mut bytes = Vec::new();
+        zone(Some(5)).encode(&mut bytes);
+        assert_eq!(ZONE_FIELDS[3].offset, 6);
+        for flag in 1..8 {
+            bytes[6] = 1 | 1 << flag;
+            assert_eq!(Edit::decode(&mut Reader::new(&bytes), 1), Ok(None));
         }
     }
 

@@ -6,7 +6,7 @@
 
 use thiserror::Error;
 
-use super::edit::Edit;
+use super::edit::{self, Edit};
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::codec::{Field, Put, Reader, Truncated, fields, len32, width};
 use crate::layout::superblock::Seal;
@@ -146,6 +146,9 @@ impl FrameHeader {
         let mut reader = Reader::new(&payload);
         let mut edits = Vec::new();
         for _ in 0..self.count {
+            if edit::pass_over(&mut reader)? {
+                continue;
+            }
             let edit = Edit::decode(&mut reader, drive)?;
             edits.push(edit.ok_or(FrameError::UnknownEdit)?);
         }
@@ -217,5 +220,27 @@ mod tests {
             fuzz_frame(&damaged);
             fuzz_frame(&damaged[..bit / 8]);
         }
+    }
+
+    #[test]
+    fn an_optional_edit_of_a_later_program_is_passed_over_and_another_one_refuses_the_frame() {
+        let stamp = ZoneStamp::default();
+        let spot = Spot {
+            cipher: &Cipher::default(),
+            stamp: &stamp,
+            offset: 4096,
+        };
+        let known = Edit::Free(ZoneId(1));
+        let read = |number| {
+            let mut block = encode(5, 6, &[Edit::Live(ZoneId(2), 3), known.clone()], &spot);
+            let header = FrameHeader::peek(&block).unwrap();
+            block.truncate(usize::try_from(header.total()).unwrap());
+            // In place of the first edit, of 13 bytes.
+            block[WIDTH..WIDTH + 13].copy_from_slice(&[number, 8, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9]);
+            header.edits(&block, &spot)
+        };
+        assert_eq!(read(edit::OPTIONAL), Ok(vec![known.clone()]));
+        assert_eq!(read(u8::MAX), Ok(vec![known.clone()]));
+        assert_eq!(read(edit::OPTIONAL - 1), Err(FrameError::UnknownEdit));
     }
 }

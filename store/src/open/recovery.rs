@@ -81,8 +81,8 @@ pub enum OpenError {
     WrongPin,
     /// Its data key is of no use.
     #[error(
-        "the drive's data key is damaged, or an earlier version of this program made it; if its \
-         content may be lost, make it a new drive: kinetic drive format --force"
+        "the drive's data key is damaged, or protected in a way that this program does not know; \
+         if its content may be lost, make it a new drive: kinetic drive format --force"
     )]
     NoKey,
     /// Its settings cannot be made sure of.

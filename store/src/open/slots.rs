@@ -1,7 +1,9 @@
 //! Which of the two superblock slots counts.
 //!
 //! Guarantee: the valid slot with the higher sequence; both slots are rewritten before anything
-//! else, so that a lagging or damaged one is repaired first. What is no drive is never written to.
+//! else, so that a lagging or damaged one is repaired first. What is no drive is never written to,
+//! nor what another program made and this one does not understand: one such slot refuses the drive,
+//! whatever the other one says.
 
 use std::io;
 
@@ -28,13 +30,28 @@ pub enum SlotsError {
     #[error("both superblocks are damaged; the drive cannot be opened")]
     Corrupt,
     /// Another version of the format.
-    #[error("the drive has format version {0}, this program reads version {FORMAT_VERSION}")]
+    #[error(
+        "the drive has format version {0}, this program reads version {FORMAT_VERSION}; {remedy}",
+        remedy = remedy(*.0)
+    )]
     Version(u32),
+    /// Features of the format that this program does not know.
+    #[error(
+        "the drive has features ({0:#x}) that this program does not know; open it with the \
+         kineticd that made it, or a newer one"
+    )]
+    Features(u64),
     /// Sealing that this program does not know.
-    #[error("the drive is sealed in a way ({0}) that this program does not know")]
+    #[error(
+        "the drive is sealed in a way ({0}) that this program does not know; open it with the \
+         kineticd that made it, or a newer one"
+    )]
     Seal(u8),
     /// A state that this program does not know.
-    #[error("the drive is in a state ({0}) that this program does not know")]
+    #[error(
+        "the drive is in a state ({0}) that this program does not know; open it with the kineticd \
+         that made it, or a newer one"
+    )]
     State(u8),
     /// The file or device is smaller than when it was formatted.
     #[error(
@@ -48,6 +65,16 @@ pub enum SlotsError {
         /// Bytes it had when it was formatted.
         expected: u64,
     },
+}
+
+/// What to do about a drive of another version.
+fn remedy(version: u32) -> &'static str {
+    if version < FORMAT_VERSION {
+        "that one was never stable: save what the drive holds with `kinetic export` while the \
+         kineticd that made it serves it, then make it anew with `kinetic drive format --force`"
+    } else {
+        "open it with the kineticd that made it, or a newer one"
+    }
 }
 
 /// Why a slot holds no superblock.
@@ -99,7 +126,7 @@ pub fn choose(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
 /// Reads both slots and chooses, of however short a disk.
 pub fn newest(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
     let mut best: Option<Superblock> = None;
-    let mut worst = SlotError::Foreign;
+    let mut worst = SlotsError::NotADrive;
     for slot in [Slot::First, Slot::Second] {
         let read = match Superblock::read(disk, slot) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
@@ -116,16 +143,14 @@ pub fn newest(disk: &dyn Disk) -> Result<Superblock, SlotsError> {
             {
                 best = Some(found);
             }
-            Ok(_) => {}
-            Err(SlotError::Foreign) => {}
-            Err(error) => worst = error,
+            Ok(_) | Err(SlotError::Foreign) => {}
+            Err(SlotError::Corrupt | SlotError::Geometry(_)) => worst = SlotsError::Corrupt,
+            // A newer program may have been cut off between the two slots.
+            Err(SlotError::Version(version)) => return Err(SlotsError::Version(version)),
+            Err(SlotError::Features(bits)) => return Err(SlotsError::Features(bits)),
+            Err(SlotError::Seal(seal)) => return Err(SlotsError::Seal(seal)),
+            Err(SlotError::State(state)) => return Err(SlotsError::State(state)),
         }
     }
-    best.ok_or(match worst {
-        SlotError::Foreign => SlotsError::NotADrive,
-        SlotError::Corrupt | SlotError::Geometry(_) => SlotsError::Corrupt,
-        SlotError::Version(version) => SlotsError::Version(version),
-        SlotError::Seal(seal) => SlotsError::Seal(seal),
-        SlotError::State(state) => SlotsError::State(state),
-    })
+    best.ok_or(worst)
 }

@@ -40,8 +40,8 @@ pub enum Hidden {
     Locked,
     /// Its data key is of no use.
     #[error(
-        "the drive's data key is damaged, or an earlier version of this program made it: nothing \
-         of its contents can be unsealed"
+        "the drive's data key is damaged, or protected in a way that this program does not know: \
+         nothing of its contents can be unsealed"
     )]
     NoKey,
     /// Nothing of its manifest can be read.
