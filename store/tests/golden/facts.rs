@@ -8,6 +8,11 @@ use std::sync::Arc;
 
 use kinetic_store::disk::Disk;
 use kinetic_store::layout::zone_header::{ZoneHeader, ZoneKind};
+use kinetic_store::limits::RUN_BLOCK_MAX;
+use kinetic_store::manifest::journal;
+use kinetic_store::run::{BlockCache, BlockReader, Finding, Run, RunCheck};
+use kinetic_store::seal::Keys;
+use kinetic_store::seal::wrap::{Owner, unwrap};
 use kinetic_store::survey::{Depth, Report, Survey, Told};
 use kinetic_store::{PinKey, SurveyError};
 use serde_json::{Value, json};
@@ -40,6 +45,8 @@ pub(crate) fn facts(
     ];
     if let Some(report) = survey.report() {
         facts.extend(contents(&**disk, &survey, &report));
+        let earlier = of_earlier_lives(disk, &survey, pin);
+        facts.push(("entries of earlier lives of zones", json!(earlier)));
     }
     let named = facts.into_iter();
     Ok(named.map(|(name, fact)| (name.to_owned(), fact)).collect())
@@ -106,4 +113,34 @@ fn moves(disk: &dyn Disk, survey: &Survey, report: &Report) -> usize {
         header.is_some_and(|header| header.kind == ZoneKind::Cold)
     };
     values.filter(|value| is_cold(value.location.zone)).count()
+}
+
+/// Entries of runs whose place is in use again: something newer hides them, and what lies there is
+/// not theirs. `None` where there is no telling.
+fn of_earlier_lives(disk: &Arc<dyn Disk>, survey: &Survey, pin: Option<&PinKey>) -> Option<usize> {
+    let superblock = survey.superblock();
+    let owner = Owner {
+        uuid: superblock.uuid,
+        seal: superblock.seal,
+    };
+    let key = unwrap(&superblock.wrapped, pin, &owner).ok()?;
+    let keys = Arc::new(Keys::new(superblock.seal, &key));
+    let state = journal::read(&**disk, superblock, &keys).ok()?.state;
+    for info in state.zones.values() {
+        keys.enter(info.stamp, &info.boot_salt);
+    }
+    let cache = Arc::new(BlockCache::new(RUN_BLOCK_MAX as u64));
+    let reader = BlockReader::new(Arc::clone(disk), superblock.geometry, cache).with_keys(keys);
+    let mut found = 0;
+    for meta in &state.runs {
+        let mut check = RunCheck::new(Arc::new(Run::new(meta.clone())));
+        while let Finding::Sound(_) = check.step(&reader) {
+            for (_, entry) in check.take_entries() {
+                let zone = entry.live().map(|value| value.location.zone);
+                let in_use = zone.is_some_and(|zone| state.zones.contains_key(&zone));
+                found += usize::from(in_use && state.life_of(&entry).is_none());
+            }
+        }
+    }
+    Some(found)
 }

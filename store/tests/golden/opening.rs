@@ -8,12 +8,92 @@ use kinetic_store::layout::superblock::FORMAT_VERSION;
 
 use crate::check::check;
 use crate::expected::Expected;
-use crate::image::Image;
+use crate::image::{Image, sum};
 use crate::making::IMAGES;
 use crate::structures;
 
 /// Most bytes of an image as it is kept, and of all images of a version.
 const MOST: (u64, u64) = (900_000, 3 << 20);
+
+/// SHA-256 of every list, in which that of its image stands. Lines are added and never changed.
+const KEPT: [(&str, &str); 19] = [
+    (
+        "v1/cold.json",
+        "946b9f38ac3a9d5bebea065a86e20ebd347cb3f63cc80379b9705c7127eae80f",
+    ),
+    (
+        "v1/cut.json",
+        "9b0c2091a412292b00ea98b51af30bed060b8c04dc9e0f463c6d9f0825a7b713",
+    ),
+    (
+        "v1/deep.json",
+        "94e0ca1ffe0ab1caa8672df915276c0d278f431009253b20bf4d369690a17ed8",
+    ),
+    (
+        "v1/empty-plain.json",
+        "3eb0aca945b2ce399a7ad8ff145036e2d78bbb4094e9b1d83e5acc7f644fe466",
+    ),
+    (
+        "v1/empty.json",
+        "485cd91c1c4be8746a58c0b60ee48220acbf502d40bb64629c5743f4b4dbff20",
+    ),
+    (
+        "v1/erasing.json",
+        "6544ac35145482f1a68698ab70ca6ae24923e81e7aca573928fddc0f2c76c303",
+    ),
+    (
+        "v1/grown.json",
+        "15b58857238c21b328f38accc8515037ab8e124f18259431ccd4cc00246bdf2b",
+    ),
+    (
+        "v1/killed.json",
+        "e36d7501f8431e8ecda26f06d53b42f0b8a261f05e56a441109391eb02c79c45",
+    ),
+    (
+        "v1/large.json",
+        "6ab2024c4584ed85d5f8394c86dd14fb5caf9fe06cbb2517a1059dbfe62020a1",
+    ),
+    (
+        "v1/locked.json",
+        "4787104234a7d38fe6367383b624f5f115488721a76bc0e592e0133838f83a95",
+    ),
+    (
+        "v1/log.json",
+        "ea8c9b323755e9ef5fab59e3f8f51c46559d7f190387b916065010b5eec0291b",
+    ),
+    (
+        "v1/manifest.json",
+        "daf35e770cc6945c20378cb771b61a0e4475491992ec9d7722120840f1e0f028",
+    ),
+    (
+        "v1/reused.json",
+        "23c846755cb94f261ec327215f5e7fe984b91bff8ed945c65225ad2646a364d6",
+    ),
+    (
+        "v1/runs.json",
+        "79d7d842bb108d08247c5bea17d507e4f04a37cbdd9bba8b44aed260d05406a5",
+    ),
+    (
+        "v1/settings-cut.json",
+        "7c4ea14df021e0e5cde4d5d56aad86cfb4e4211a4497d888f960bd7df3f08cd5",
+    ),
+    (
+        "v1/settings.json",
+        "c68008a258493f309315397a5d656ff212c239422a87263037599ec48e842824",
+    ),
+    (
+        "v1/sizes.json",
+        "89cf8ad14fd3905c4d9c65b6faf3cd4b3c9459502fb2a6cbd645f1118ee8e4fa",
+    ),
+    (
+        "v1/structures.txt",
+        "6a0d43adb1ded12e7231aa3390cffd6162c535801bdbfd2d962ac035e2fbe36e",
+    ),
+    (
+        "v1/wide.json",
+        "0e348138258f5fbb47f872e14f39387ae78b6e42fb20ee69d22a05ce23375630",
+    ),
+];
 
 fn folder(version: u32) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -47,7 +127,7 @@ fn each_version_up_to_the_present_one_has_its_images_and_lists() {
     for version in 1..=FORMAT_VERSION {
         let images = names(version, ".gz");
         assert_eq!(images, names(version, ".json"));
-        assert!(images.len() >= 16, "version {version}: {images:?}");
+        assert!(images.len() >= 18, "version {version}: {images:?}");
         let sizes = images.iter().map(|name| {
             let file = folder(version).join(format!("{name}.gz"));
             fs::metadata(file).expect("an image").len()
@@ -62,6 +142,25 @@ fn each_version_up_to_the_present_one_has_its_images_and_lists() {
     }
     let present: BTreeSet<String> = IMAGES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names(FORMAT_VERSION, ".gz"), present);
+}
+
+#[test]
+fn no_list_and_no_image_was_ever_changed() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for (name, kept) in KEPT {
+        let list = fs::read(golden.join(name)).expect("a list that is kept");
+        assert_eq!(sum(&list), kept, "{name}");
+    }
+    let lists = (1..=FORMAT_VERSION).flat_map(|version| {
+        let names = names(version, ".json").into_iter();
+        names.map(move |name| format!("v{version}/{name}.json"))
+    });
+    for list in lists {
+        assert!(
+            KEPT.iter().any(|(name, _)| *name == list),
+            "{list} is not in KEPT"
+        );
+    }
 }
 
 #[test]

@@ -1,18 +1,10 @@
 //! Images of drives that were killed, or whose power was cut.
 
-use kinetic_store::{Durability, EraseOptions, Options, erase};
+use kinetic_store::{Durability, EraseOptions, Options, erase, write_settings};
 use serde_json::{Value, json};
 
 use super::power::{Fate, PowerDisk};
-use super::scene::{Content, Made, Scene, Shape, eager, entropy};
-
-/// Reclaim at work from the beginning, so that little has to be stored for it.
-fn tidying() -> Options {
-    Options {
-        free_share: 800,
-        ..eager()
-    }
-}
+use super::scene::{Content, Made, Scene, Shape, eager, entropy, tidying};
 
 pub(super) fn cold(name: &'static str) -> Made {
     let mut scene = Scene::format(name, Shape::SMALL);
@@ -127,4 +119,25 @@ pub(super) fn erasing(name: &'static str) -> Made {
     );
     assert_eq!(made.expected.facts.get("state"), Some(&json!(1)));
     made
+}
+
+pub(super) fn settings_cut(name: &'static str) -> Made {
+    let mut scene = Scene::format(name, Shape::SMALL);
+    scene.boot(Options::default());
+    scene.put("key", Content::of("key", 1, 10));
+    let store = scene.drive().store.clone();
+    store
+        .write_settings(b"first")
+        .expect("a disk in memory takes them");
+    drop(store);
+    scene.close();
+    // One slot is written and synced, and not the other.
+    scene.disk.fail_after(2);
+    assert!(write_settings(&*scene.disk, b"second").is_err());
+    scene.settings = b"second".to_vec();
+    let left = scene.disk.cut(|_| Fate::Kept).expect("it can be read");
+    scene.into_image(
+        "a change of settings that was cut short between its two copies",
+        left,
+    )
 }

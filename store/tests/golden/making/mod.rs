@@ -19,7 +19,7 @@ pub(crate) use scene::Made;
 type Maker = fn(&'static str) -> Made;
 
 /// Every image of the present version: its name, and how it is made.
-pub(crate) const IMAGES: [(&str, Maker); 16] = [
+pub(crate) const IMAGES: [(&str, Maker); 18] = [
     ("empty", whole::empty),
     ("empty-plain", whole::empty_plain),
     ("log", whole::log),
@@ -32,8 +32,10 @@ pub(crate) const IMAGES: [(&str, Maker); 16] = [
     ("locked", whole::locked),
     ("manifest", whole::manifest),
     ("grown", whole::grown),
+    ("reused", whole::reused),
     ("cold", broken::cold),
     ("killed", broken::killed),
     ("cut", broken::cut),
     ("erasing", broken::erasing),
+    ("settings-cut", broken::settings_cut),
 ];

@@ -270,3 +270,11 @@ pub(crate) fn eager() -> Options {
         ..Options::default()
     }
 }
+
+/// The same, with reclaim at work from the beginning, so that little has to be stored for it.
+pub(crate) fn tidying() -> Options {
+    Options {
+        free_share: 800,
+        ..eager()
+    }
+}

@@ -4,7 +4,7 @@ use kinetic_store::{Durability, Kdf, Options, Protection, grow};
 use serde_json::Value;
 
 use super::power::PowerDisk;
-use super::scene::{Content, Made, Scene, Shape, eager, text};
+use super::scene::{Content, Made, Scene, Shape, eager, text, tidying};
 use crate::image::Image;
 
 pub(super) fn empty(name: &'static str) -> Made {
@@ -303,4 +303,23 @@ pub(super) fn grown(name: &'static str) -> Made {
         scene.put(&key, Content::of(&key, 2, 500));
     }
     scene.finished("a drive that has grown by half")
+}
+
+pub(super) fn reused(name: &'static str) -> Made {
+    let mut scene = Scene::format(name, Shape::PLAIN);
+    scene.boot(tidying());
+    for turn in 0..20_000 {
+        let number = turn * 17 % 120;
+        if turn < 120 || number % 4 != 0 {
+            let key = format!("key {number:03}");
+            let length = 300 + usize::try_from(number * 7 % 900).unwrap_or_default();
+            scene.put(&key, Content::of(&key, turn, length));
+        }
+        scene.drive().step();
+        let name = "entries of earlier lives of zones";
+        if turn % 50 == 49 && scene.fact(name).as_u64() >= Some(10) {
+            return scene.finished("runs whose entries name zones that hold other values by now");
+        }
+    }
+    panic!("no zone is used again: {:?}", scene.drive().store.status());
 }
