@@ -4,6 +4,8 @@
 //! page cache outlives the process; what it did not acknowledge is there whole or not at all.
 //! Not here: power cuts, which a kill says nothing about (`simulation`).
 
+mod nearly_full;
+
 mod writer;
 
 use std::path::Path;
@@ -14,10 +16,15 @@ use kinetic_simulator::Rng;
 use kinetic_tests::drive::Drive;
 use tokio::task::JoinSet;
 
-use writer::{Countdown, Writer};
+use writer::{Countdown, Load, Writer};
 
 const ROUNDS: u64 = 50;
 const WRITERS: u64 = 16;
+/// Small values, so that kills come in the midst of groups.
+const LOAD: Load = Load {
+    keys: 40,
+    lengths: &[6000],
+};
 /// Acknowledgements after which a kill comes, at most.
 const MAX_ACKNOWLEDGED: u64 = 600;
 
@@ -26,7 +33,9 @@ async fn fifty_kills_under_load_lose_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().expect("a folder for the image");
     let image = folder.path().join("drive.img");
     let mut rng = Rng::new(9);
-    let mut writers: Vec<Writer> = (0..WRITERS).map(Writer::new).collect();
+    let mut writers: Vec<Writer> = (0..WRITERS)
+        .map(|number| Writer::new(number, LOAD))
+        .collect();
     let (mut acknowledged, mut unsure) = (0, 0);
     for round in 0..ROUNDS {
         let drive = start(&image);

@@ -10,7 +10,14 @@ use kinetic_client::{Client, Durability, Error};
 use kinetic_simulator::Rng;
 use tokio::sync::Notify;
 
-const KEYS: usize = 40;
+/// What writers write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// Keys of each writer.
+    pub(crate) keys: usize,
+    /// Lengths of values are below one of these, in bytes.
+    pub(crate) lengths: &'static [u64],
+}
 
 /// Counts acknowledgements of all writers and tells when there are enough.
 #[derive(Debug)]
@@ -60,18 +67,20 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) struct Writer {
     number: u64,
+    load: Load,
     rng: Rng,
     next: u64,
     slots: Vec<Slot>,
 }
 
 impl Writer {
-    pub(crate) fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64, load: Load) -> Self {
         Self {
             number,
+            load,
             rng: Rng::new(number),
             next: 1,
-            slots: (0..KEYS).map(|_| Slot::default()).collect(),
+            slots: (0..load.keys).map(|_| Slot::default()).collect(),
         }
     }
 
@@ -84,7 +93,9 @@ impl Writer {
     }
 
     fn slot(&mut self, place: usize) -> &mut Slot {
-        self.slots.get_mut(place).expect("places are below KEYS")
+        self.slots
+            .get_mut(place)
+            .expect("places are below the number of keys")
     }
 
     fn key(&self, place: usize) -> Bytes {
@@ -93,7 +104,10 @@ impl Writer {
 
     fn value(&self, place: usize, number: u64) -> Bytes {
         let mut rng = Rng::new(number << 20 ^ self.number << 10 ^ place as u64);
-        let length = usize::try_from(rng.below(6000)).expect("a length fits");
+        let lengths = self.load.lengths;
+        let which = usize::try_from(rng.below(lengths.len() as u64)).expect("an index fits");
+        let below = lengths.get(which).copied().unwrap_or(1);
+        let length = usize::try_from(rng.below(below)).expect("a length fits");
         let mut value = number.to_be_bytes().to_vec();
         while value.len() < length {
             value.extend(rng.next_u64().to_le_bytes());
@@ -108,7 +122,8 @@ impl Writer {
         countdown: std::sync::Arc<Countdown>,
     ) -> Self {
         loop {
-            let place = usize::try_from(self.rng.below(KEYS as u64)).expect("a place fits");
+            let place =
+                usize::try_from(self.rng.below(self.load.keys as u64)).expect("a place fits");
             let state = (!self.rng.chance(1, 6)).then_some(self.next);
             self.next += 1;
             let durability = if self.rng.chance(1, 4) {
@@ -145,7 +160,7 @@ impl Writer {
 
     /// Holds the drive to what it acknowledged.
     pub(crate) async fn verify(&mut self, client: &Client, round: u64) {
-        for place in 0..KEYS {
+        for place in 0..self.load.keys {
             let key = self.key(place);
             let found = client.get(key).await.expect("a sound drive answers");
             let state: State = found.as_ref().map(|entry| {
