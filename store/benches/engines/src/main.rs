@@ -11,6 +11,8 @@ mod engine;
 
 mod engines;
 
+mod figure;
+
 mod meter;
 
 mod pass;
@@ -28,7 +30,7 @@ use data::Data;
 use engine::Outcome;
 use engines::Kind;
 use pass::Plan;
-use table::Results;
+use table::{Results, Shown};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -95,13 +97,22 @@ fn main() -> Outcome {
                     .prefix("engines-")
                     .tempdir_in(&args.dir)?;
                 let figures = pass::run(*kind, folder.path(), &data, &plan)?;
-                eprintln!("{value} B, {threads} threads, round {round}, {kind:?}: {figures:.3?}");
+                let rates = figures.iter().map(|(figure, sample)| {
+                    let processors = sample.processor_us.unwrap_or_default();
+                    format!("{figure:?} {:.1} ({processors:.1} us)", sample.rate)
+                });
+                let rates = rates.collect::<Vec<_>>().join(", ");
+                eprintln!("{value} B, {threads} threads, round {round}, {kind:?}: {rates}");
                 results.add(load, *kind, figures);
                 folder.close()?;
                 meter::sync_all(&args.dir)?;
             }
         }
     }
-    println!("{}", results.table());
+    println!("Operations a second\n\n{}", results.table(Shown::Rates));
+    println!(
+        "Microseconds of processors for each\n\n{}",
+        results.table(Shown::Processors)
+    );
     Ok(())
 }

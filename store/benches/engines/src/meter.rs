@@ -1,4 +1,4 @@
-//! Time, bytes that went to the disk, and what the host keeps in memory.
+//! Time, the processors' time, bytes that went to the disk, and what the host keeps in memory.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,19 +6,40 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Advice, fadvise, fstatfs, syncfs};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::engine::Outcome;
 
 /// How the kernel marks a file system that is memory.
 const TMPFS: u64 = 0x0102_1994;
 
-/// Does the work for each number, in so many threads that share them evenly; gives the time from
+/// What a piece of work took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// From its start to its end.
+    pub(crate) time: Duration,
+    /// Of processors, by all threads of this process, an engine's own included.
+    pub(crate) processors: Duration,
+}
+
+impl std::ops::Add for Spent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            time: self.time + other.time,
+            processors: self.processors + other.processors,
+        }
+    }
+}
+
+/// Does the work for each number, in so many threads that share them evenly; the time is that from
 /// the first one's start to the last one's end.
 pub(crate) fn in_parallel(
     threads: usize,
     numbers: &[u64],
     work: impl Fn(u64) -> Outcome + Sync,
-) -> Outcome<Duration> {
+) -> Outcome<Spent> {
     let share = numbers.len().div_ceil(threads).max(1);
     let ready = Barrier::new(numbers.chunks(share).len());
     let (ready, work) = (&ready, &work);
@@ -29,6 +50,7 @@ pub(crate) fn in_parallel(
         Ok((start, now()))
     };
     let worked = &worked;
+    let before = processors();
     std::thread::scope(|scope| {
         let started: Vec<_> = numbers
             .chunks(share)
@@ -40,15 +62,26 @@ pub(crate) fn in_parallel(
             let (first, last) = span.unwrap_or((start, end));
             span = Some((first.min(start), last.max(end)));
         }
-        Ok(span.map_or(Duration::ZERO, |(first, last)| last - first))
+        Ok(Spent {
+            time: span.map_or(Duration::ZERO, |(first, last)| last - first),
+            processors: processors().saturating_sub(before),
+        })
     })
 }
 
-/// The time of one piece of work.
-pub(crate) fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
-    let start = now();
+/// What one piece of work took.
+pub(crate) fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Spent> {
+    let (start, before) = (now(), processors());
     work()?;
-    Ok(start.elapsed())
+    Ok(Spent {
+        time: start.elapsed(),
+        processors: processors().saturating_sub(before),
+    })
+}
+
+/// Time of processors that this process has had.
+fn processors() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]

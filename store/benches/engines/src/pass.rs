@@ -3,63 +3,13 @@
 //! The order is always the same: put everything, sync, merge the index, read from the page cache,
 //! scan, open again and read from the disk, delete half, then put and delete with a sync for each.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::data::{Data, key, shuffled};
 use crate::engine::{Durability, Engine, Outcome, Span};
 use crate::engines::Kind;
-use crate::meter::{forget, in_parallel, sync_all, timed, written};
-
-/// What is measured, in the order of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Figure {
-    /// Puts a second, as they return.
-    Put,
-    /// The same until a sync after the last one.
-    PutToDisk,
-    /// Puts a second that are synced each.
-    PutSynced,
-    /// GETs a second in a random order from the page cache.
-    GetCached,
-    /// GETs a second in a random order after the engine was opened and the page cache was emptied.
-    GetCold,
-    /// Keys a second of a scan.
-    Keys,
-    /// Keys a second of a scan with values.
-    Entries,
-    /// Deletes a second, as they return.
-    Delete,
-    /// The same until a sync after the last one.
-    DeleteToDisk,
-    /// Deletes a second that are synced each.
-    DeleteSynced,
-    /// Bytes written to the disk for each byte put, the index merged.
-    Written,
-}
-
-impl Figure {
-    /// What the table calls it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Put => "PUT",
-            Self::PutToDisk => "PUT, sync at the end",
-            Self::PutSynced => "PUT, each synced",
-            Self::GetCached => "GET, page cache",
-            Self::GetCold => "GET, disk",
-            Self::Keys => "range, keys",
-            Self::Entries => "range, values",
-            Self::Delete => "delete",
-            Self::DeleteToDisk => "delete, sync at the end",
-            Self::DeleteSynced => "delete, each synced",
-            Self::Written => "bytes written for each put",
-        }
-    }
-}
-
-/// What a pass has measured.
-pub(crate) type Figures = BTreeMap<Figure, f64>;
+use crate::figure::{Figure, Figures, Sample};
+use crate::meter::{Spent, forget, in_parallel, sync_all, timed, written};
 
 /// How much is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,9 +71,13 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn note(&mut self, figure: Figure, count: u64, time: Duration) {
-        let rate = count as f64 / time.as_secs_f64().max(1e-9);
-        self.figures.insert(figure, rate);
+    fn note(&mut self, figure: Figure, count: u64, spent: Spent) {
+        let count = count as f64;
+        let sample = Sample {
+            rate: count / spent.time.as_secs_f64().max(1e-9),
+            processor_us: Some(spent.processors.as_secs_f64() * 1e6 / count),
+        };
+        self.figures.insert(figure, sample);
     }
 
     fn fill(&mut self, engine: &dyn Engine) -> Outcome {
@@ -134,8 +88,11 @@ impl Pass<'_> {
         let last = timed(|| engine.sync())?;
         engine.settle()?;
         let put = self.plan.keys * self.data.value_length() as u64;
-        let share = (written()? - before) as f64 / put as f64;
-        self.figures.insert(Figure::Written, share);
+        let written = Sample {
+            rate: (written()? - before) as f64 / put as f64,
+            processor_us: None,
+        };
+        self.figures.insert(Figure::Written, written);
         self.note(Figure::Put, self.plan.keys, time);
         self.note(Figure::PutToDisk, self.plan.keys, time + last);
         Ok(())

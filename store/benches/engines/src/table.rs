@@ -3,15 +3,30 @@
 use std::collections::BTreeMap;
 
 use crate::engines::Kind;
-use crate::pass::{Figure, Figures};
+use crate::figure::{Figure, Figures, Sample};
 
 /// One kind of pass: bytes of a value, and threads.
 pub(crate) type Load = (usize, usize);
 
+/// What a table shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Operations a second, and bytes written.
+    Rates,
+    /// Microseconds of processors for each operation.
+    Processors,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Better {
+    Less,
+    More,
+}
+
 /// What all rounds have measured.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
-    samples: BTreeMap<(Load, Figure), BTreeMap<Kind, Vec<f64>>>,
+    samples: BTreeMap<(Load, Figure), BTreeMap<Kind, Vec<Sample>>>,
 }
 
 impl Results {
@@ -23,8 +38,8 @@ impl Results {
         }
     }
 
-    /// All of it as a table in Markdown.
-    pub(crate) fn table(&self) -> String {
+    /// One table in Markdown.
+    pub(crate) fn table(&self, what: Shown) -> String {
         let mut text = String::from("| value | threads | operation |");
         for kind in Kind::ALL {
             text.push_str(&format!(" {} |", kind.name()));
@@ -32,19 +47,30 @@ impl Results {
         text.push_str(" plain of the best other | sealed of the best other |\n");
         text.push_str("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
         for (((value, threads), figure), samples) in &self.samples {
-            let medians: BTreeMap<Kind, f64> = samples
-                .iter()
-                .map(|(kind, samples)| (*kind, median(samples)))
-                .collect();
+            let medians = medians(samples, what);
+            if medians.is_empty() {
+                continue;
+            }
             let name = figure.name();
             text.push_str(&format!("| {} | {threads} | {name} |", bytes(*value)));
+            let better = match (what, figure) {
+                (Shown::Processors, _) | (_, Figure::Written) => Better::Less,
+                (Shown::Rates, _) => Better::More,
+            };
             for kind in Kind::ALL {
-                let shown = medians.get(&kind).map(|median| shown(*figure, *median));
-                text.push_str(&format!(" {} |", shown.unwrap_or_default()));
+                let median = medians.get(&kind);
+                let cell = match what {
+                    Shown::Rates if *figure == Figure::Written => median.map(|m| format!("{m:.3}")),
+                    Shown::Rates => median.map(|m| format!("{m:.0}")),
+                    Shown::Processors => median.map(|m| format!("{m:.1}")),
+                };
+                text.push_str(&format!(" {} |", cell.unwrap_or_default()));
             }
+            let best = best(&medians, better);
             for ours in [Kind::Plain, Kind::Sealed] {
-                let ratio = ratio(*figure, ours, &medians).map(|ratio| format!("{ratio:.2}"));
-                text.push_str(&format!(" {} |", ratio.unwrap_or_default()));
+                let ratio = medians.get(&ours).zip(best).map(|(ours, best)| ours / best);
+                let cell = ratio.map(|ratio| format!("{ratio:.2}"));
+                text.push_str(&format!(" {} |", cell.unwrap_or_default()));
             }
             text.push('\n');
         }
@@ -52,21 +78,27 @@ impl Results {
     }
 }
 
-/// Ours divided by the best of the others; of bytes written, fewer are better.
-fn ratio(figure: Figure, ours: Kind, medians: &BTreeMap<Kind, f64>) -> Option<f64> {
-    let others = [Kind::Rocksdb, Kind::Fjall].map(|kind| medians.get(&kind).copied());
-    let others = others.into_iter().flatten();
-    let best = match figure {
-        Figure::Written => others.min_by(f64::total_cmp),
-        _ => others.max_by(f64::total_cmp),
-    };
-    Some(medians.get(&ours)? / best?)
+fn medians(samples: &BTreeMap<Kind, Vec<Sample>>, what: Shown) -> BTreeMap<Kind, f64> {
+    let values = samples.iter().map(|(kind, samples)| {
+        let values = samples.iter().filter_map(|sample| match what {
+            Shown::Rates => Some(sample.rate),
+            Shown::Processors => sample.processor_us,
+        });
+        (*kind, values.collect::<Vec<f64>>())
+    });
+    let values = values.filter(|(_, values)| !values.is_empty());
+    values
+        .map(|(kind, values)| (kind, median(&values)))
+        .collect()
 }
 
-fn shown(figure: Figure, median: f64) -> String {
-    match figure {
-        Figure::Written => format!("{median:.3}"),
-        _ => format!("{median:.0}"),
+/// The best figure of the others.
+fn best(medians: &BTreeMap<Kind, f64>, better: Better) -> Option<f64> {
+    let others = [Kind::Rocksdb, Kind::Fjall].map(|kind| medians.get(&kind).copied());
+    let others = others.into_iter().flatten();
+    match better {
+        Better::Less => others.min_by(f64::total_cmp),
+        Better::More => others.max_by(f64::total_cmp),
     }
 }
 
@@ -96,6 +128,11 @@ fn bytes(bytes: usize) -> String {
 mod tests {
     use super::*;
 
+    fn figures(figure: Figure, rate: f64) -> Figures {
+        let processor_us = (figure != Figure::Written).then_some(1e6 / rate);
+        Figures::from([(figure, Sample { rate, processor_us })])
+    }
+
     #[test]
     fn a_row_has_medians_and_what_we_are_of_the_better_of_the_others() {
         let mut results = Results::default();
@@ -105,30 +142,27 @@ mod tests {
             (Kind::Rocksdb, [25.0, 25.0, 25.0]),
             (Kind::Fjall, [40.0, 39.0, 41.0]),
         ] {
-            for sample in samples {
-                let figures = Figures::from([(Figure::Put, sample)]);
-                results.add((65536, 4), kind, figures);
+            for rate in samples {
+                results.add((65536, 4), kind, figures(Figure::Put, rate));
             }
         }
-        let table = results.table();
-        let row = table.lines().last().unwrap();
-        assert_eq!(
-            row,
-            "| 64 KiB | 4 | PUT | 100 | 50 | 25 | 40 | 2.50 | 1.25 |"
-        );
+        let last = |what| results.table(what).lines().last().unwrap().to_owned();
+        let rates = "| 64 KiB | 4 | PUT | 100 | 50 | 25 | 40 | 2.50 | 1.25 |";
+        assert_eq!(last(Shown::Rates), rates);
+        let processors =
+            "| 64 KiB | 4 | PUT | 10000.0 | 20000.0 | 40000.0 | 25000.0 | 0.40 | 0.80 |";
+        assert_eq!(last(Shown::Processors), processors);
     }
 
     #[test]
-    fn of_bytes_written_the_fewest_are_the_best() {
+    fn of_bytes_written_the_fewest_are_the_best_and_they_take_no_time() {
         let mut results = Results::default();
-        for (kind, sample) in [(Kind::Plain, 1.0), (Kind::Rocksdb, 2.0), (Kind::Fjall, 4.0)] {
-            let figures = Figures::from([(Figure::Written, sample)]);
-            results.add((1024, 1), kind, figures);
+        for (kind, rate) in [(Kind::Plain, 1.0), (Kind::Rocksdb, 2.0), (Kind::Fjall, 4.0)] {
+            results.add((1024, 1), kind, figures(Figure::Written, rate));
         }
-        let table = results.table();
-        assert!(
-            table.ends_with("| 1.000 |  | 2.000 | 4.000 | 0.50 |  |\n"),
-            "{table}"
-        );
+        let table = results.table(Shown::Rates);
+        let row = "| 1.000 |  | 2.000 | 4.000 | 0.50 |  |\n";
+        assert!(table.ends_with(row), "{table}");
+        assert_eq!(results.table(Shown::Processors).lines().count(), 2);
     }
 }
