@@ -44,6 +44,15 @@ pub const REQUEST_COST_BYTES: usize = 128;
 /// Writes of one connection that may wait for the disk.
 pub const PENDING_WRITES: usize = 16 << 10;
 
+/// Writes of one connection that may wait until what the store's writer looks up for them is read.
+pub const UPCOMING_WRITES: usize = 32;
+
+/// Bytes that they may hold, the last one not counted.
+pub const UPCOMING_BYTES: usize = 4 << 20;
+
+/// Keys that are looked up for one of them before other reads have their turn.
+pub const LOOK_AHEAD_TURN: usize = 64;
+
 /// Reads of one connection that may wait for the disk.
 pub const PENDING_DISK_READS: usize = 16;
 

@@ -107,6 +107,8 @@ pub struct Status {
     pub syncs: u64,
     /// Reads that met damaged bytes since the drive was opened.
     pub damage_seen: u64,
+    /// Checks for which the writer itself had to read the disk since the drive was opened.
+    pub writer_reads: u64,
     /// Tries of reads that the disk failed since the drive was opened.
     pub read_failures: u64,
     /// Flushes of a memtable since the drive was opened.
@@ -362,6 +364,7 @@ impl Store {
             index_bytes: load(&counters.run_bytes) + load(&counters.manifest_bytes),
             syncs: load(&counters.syncs),
             damage_seen: load(&counters.damage_seen),
+            writer_reads: load(&counters.writer_reads),
             read_failures: load(&shared.read_failures),
             flushes: load(&counters.flushes),
             merges: load(&counters.merges),

@@ -307,7 +307,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         executor.kick();
         let news = executor.collect();
         executor.count();
-        entry.set_buffered(self.intake.bytes() + executor.outbox.bytes());
+        let held = executor.outbox.bytes() + executor.upcoming_bytes();
+        entry.set_buffered(self.intake.bytes() + held);
         match flow {
             Flow::Go => {}
             // What it waits for may have been among the news just taken: then go on.

@@ -1,15 +1,17 @@
 //! Doing what a session says: commits to the store's queue, reads here or on the disk readers.
 //!
-//! Guarantees: the writes of a connection are queued in the order in which they came; a read waits
-//! until the connection's last queued write is published; what finds a queue full is held until the
-//! inbox tells of room, and nothing after it is started; what was asked in one opening of the store
-//! is not done in another, for the drive may be erased in between. Answers may come in another
-//! order than requests.
+//! Guarantees: the writes of a connection are queued in the order in which they came, and what the
+//! store's writer will look up for them is read before, so that it rarely reads the disk; a read
+//! waits until the connection's last queued write is published; what finds a queue full is held
+//! until the inbox tells of room, and nothing after it is started; what was asked in one opening of
+//! the store is not done in another, for the drive may be erased in between. Answers may come in
+//! another order than requests.
 //! Not here: the socket (`connection`).
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kinetic_proto::Frame;
 use kinetic_proto::limits::MAX_VALUE_SIZE;
 use kinetic_store::{Commit, Effort, Lane, Store, SubmitError, Ticket};
@@ -17,8 +19,9 @@ use kinetic_store::{Commit, Effort, Lane, Store, SubmitError, Ticket};
 use super::buffers::inbox::{Done, Inbox, PUBLISHED, ROOM, completion};
 use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
+use super::buffers::upcoming::{State, Upcoming, UpcomingWrite};
 use super::clock::Clock;
-use super::workers::{ChangeJob, Job, Workers};
+use super::workers::{ChangeJob, Job, Task, Workers};
 use crate::auth::penalties::Source;
 use crate::device::statistics::Tally;
 use crate::limits::{PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
@@ -38,6 +41,7 @@ pub(crate) struct Executor {
     session: Session,
     pub(crate) outbox: Outbox,
     pending: Pending,
+    upcoming: Upcoming,
     disk_reads: usize,
     lane: Option<OpenLane>,
     last_write: Option<LastWrite>,
@@ -66,8 +70,6 @@ struct LastWrite {
 
 /// What could not be started yet.
 enum Held {
-    /// The store's queue is full. With the opening of the store that it is for.
-    Write(Box<Commit>, Option<u64>),
     /// A write before it is not published yet, or there is no room among the disk readers.
     Read(Route, Read),
     /// There is no room among the changes of the drive.
@@ -102,6 +104,7 @@ impl Executor {
             session,
             outbox,
             pending: Pending::default(),
+            upcoming: Upcoming::default(),
             disk_reads: 0,
             lane: None,
             last_write: None,
@@ -131,7 +134,12 @@ impl Executor {
 
     /// Whether a request was begun and could not be started.
     pub(crate) fn is_holding(&self) -> bool {
-        self.held.is_some()
+        self.held.is_some() || self.upcoming.is_ready()
+    }
+
+    /// Bytes of writes that are not queued yet.
+    pub(crate) fn upcoming_bytes(&self) -> usize {
+        self.upcoming.bytes()
     }
 
     /// Whether bytes that are unsent, or that disk reads will bring, leave room for more.
@@ -144,9 +152,16 @@ impl Executor {
 
     /// Starts what was held back, if anything was.
     pub(crate) fn resume(&mut self) -> Flow {
+        while let Some(write) = self.upcoming.pop_ready() {
+            if self.submit(write.commit, write.epoch) == Flow::Wait {
+                return Flow::Wait;
+            }
+        }
+        if self.upcoming.is_full() {
+            return Flow::Wait;
+        }
         match self.held.take() {
             None => Flow::Go,
-            Some(Held::Write(commit, epoch)) => self.submit(*commit, epoch),
             Some(Held::Read(route, read)) => self.read(route, read),
             Some(Held::Change(job)) => self.change(job),
             Some(Held::Changing) => {
@@ -207,7 +222,51 @@ impl Executor {
             token,
             completion: completion(&self.inbox),
         };
-        self.submit(commit, epoch)
+        let unread = self.unread(&commit, epoch);
+        if unread.is_empty() && self.upcoming.is_empty() {
+            return self.submit(commit, epoch);
+        }
+        let state = self.look_ahead(unread, (token, epoch));
+        self.upcoming.push(UpcomingWrite {
+            commit,
+            epoch,
+            state,
+        });
+        match self.upcoming.is_full() {
+            true => Flow::Wait,
+            false => Flow::Go,
+        }
+    }
+
+    /// Keys that the store's writer will look up and that are not in memory.
+    fn unread(&self, commit: &Commit, epoch: Option<u64>) -> Vec<Bytes> {
+        let mut checked = commit.mutations.iter().filter(|one| one.is_checked());
+        let Some(first) = checked.next() else {
+            return Vec::new();
+        };
+        let Some(store) = self.drive.device.store_of(epoch) else {
+            return Vec::new();
+        };
+        let keys = std::iter::once(first).chain(checked).map(|one| one.key());
+        let unread = keys.filter(|key| !store.look_ahead(key, Effort::Cached));
+        unread.cloned().collect()
+    }
+
+    /// Has these read. Where the readers have no room, the writer reads them itself.
+    fn look_ahead(&self, unread: Vec<Bytes>, (token, epoch): (u64, Option<u64>)) -> State {
+        if unread.is_empty() {
+            return State::Ready;
+        }
+        let job = Job {
+            task: Task::LookAhead(unread),
+            epoch,
+            token,
+            inbox: Arc::clone(&self.inbox),
+        };
+        match self.workers.readers.submit(Box::new(job)) {
+            Ok(()) => State::Reading,
+            Err(_no_room) => State::Ready,
+        }
     }
 
     /// Queues a commit, if the store is still in the opening that the commit is for.
@@ -227,7 +286,12 @@ impl Executor {
             }
             Err(SubmitError::Busy(commit)) => {
                 self.kick();
-                self.held = Some(Held::Write(commit, epoch));
+                let (commit, state) = (*commit, State::Ready);
+                self.upcoming.put_back(UpcomingWrite {
+                    commit,
+                    epoch,
+                    state,
+                });
                 Flow::Wait
             }
             Err(SubmitError::Closed(commit)) => {
@@ -254,6 +318,10 @@ impl Executor {
     fn change(&mut self, job: Box<ChangeJob>) -> Flow {
         // What was asked for before is done before.
         self.kick();
+        if !self.upcoming.is_empty() {
+            self.held = Some(Held::Change(job));
+            return Flow::Wait;
+        }
         match self.workers.changes.submit(job) {
             Ok(()) => {
                 self.held = Some(Held::Changing);
@@ -304,7 +372,7 @@ impl Executor {
                 let (kept, epoch) = (route.clone(), route.epoch);
                 let token = self.pending.insert(Waiting::of(route, 0));
                 let job = Job {
-                    read,
+                    task: Task::Answer(read),
                     epoch,
                     token,
                     inbox: Arc::clone(&self.inbox),
@@ -316,7 +384,9 @@ impl Executor {
                     }
                     Err(job) => {
                         self.pending.remove(token);
-                        self.held = Some(Held::Read(kept, job.read));
+                        if let Task::Answer(read) = job.task {
+                            self.held = Some(Held::Read(kept, read));
+                        }
                         Flow::Wait
                     }
                 }
@@ -326,6 +396,10 @@ impl Executor {
 
     /// Whether a read now sees all earlier writes of this connection; if not, the inbox will tell.
     fn writes_are_visible(&mut self) -> bool {
+        if !self.upcoming.is_empty() {
+            self.kick();
+            return false;
+        }
         self.kick();
         let drive = Arc::clone(&self.drive);
         let store = drive.device.store();
@@ -394,6 +468,7 @@ impl Executor {
                     self.answer(&waiting, *answer, now_us);
                 }
             }
+            Done::LookedAhead(token) => self.upcoming.is_read(token),
             Done::Read(token, answer) => {
                 self.disk_reads = self.disk_reads.saturating_sub(1);
                 if let Some(mut waiting) = self.pending.remove(token) {

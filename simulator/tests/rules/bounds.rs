@@ -1,7 +1,8 @@
 //! What is bounded, and what is told when.
 
 use kinetic_store::{
-    CommitFailure, Durability, Need, Options, ReadError, Seal, Step, Store, SubmitError,
+    Attributes, CommitFailure, Durability, Effort, Expected, Mutation, Need, Options, ReadError,
+    Seal, Step, Store, SubmitError,
 };
 
 use crate::drive::{Drive, delete, put};
@@ -272,4 +273,35 @@ fn a_failed_sync_makes_the_drive_read_only_before_another_one_can_begin() {
         "nothing is written"
     );
     assert_eq!(drive.value("before").unwrap(), &b"value"[..]);
+}
+
+#[test]
+fn the_writer_reads_no_disk_for_what_was_looked_up_before_it_was_queued() {
+    let mut drive = with_options(Options {
+        memtable_bytes: 3000,
+        ..Options::default()
+    });
+    for number in 0..100 {
+        drive.put(&format!("key{number:03}"), b"value");
+    }
+    while drive.store().step_upkeep(0) == Step::Worked {}
+    let cases = [("key000", None, 1), ("key001", Some(Effort::Disk), 0)];
+    for (key, look, reads) in cases {
+        drive.start().unwrap();
+        drive.disk.wait_for_reads(1000);
+        let in_memory = |effort| drive.store().look_ahead(key.as_bytes(), effort);
+        assert!(!in_memory(Effort::Cached), "{key} is not cold");
+        assert!(look.is_none_or(in_memory));
+        let overwrite = Mutation::Put {
+            key: key.into(),
+            value: "new".into(),
+            attributes: Attributes::new(b"v", b"", None),
+            expected: Expected::Version("v".into()),
+        };
+        drive
+            .commit(vec![overwrite], Durability::WriteThrough)
+            .unwrap();
+        assert_eq!(drive.store().status().writer_reads, reads, "{key}");
+        drive.disk.clear_faults();
+    }
 }

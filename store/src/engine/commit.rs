@@ -190,6 +190,15 @@ impl Mutation {
             Self::Put { key, .. } | Self::Delete { key, .. } => key,
         }
     }
+
+    /// Whether the writer has to know what is stored under the key: all but forced puts.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        match self {
+            Self::Put { expected, .. } => *expected != Expected::Any,
+            Self::Delete { .. } => true,
+        }
+    }
 }
 
 /// A sealed value needs none: its tags say more.

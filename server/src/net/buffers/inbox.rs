@@ -23,6 +23,8 @@ pub(crate) enum Done {
     Commit(u64, Result<(), CommitError>),
     /// The disk read with this token.
     Read(u64, Box<Answer>),
+    /// What the store's writer will look up for the write with this token is read.
+    LookedAhead(u64),
     /// The change of the drive with this token.
     Change(u64, Box<Answer>),
 }

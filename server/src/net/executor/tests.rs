@@ -1,19 +1,26 @@
-//! Requests whose drive is erased between their judgement and their execution.
+//! Requests whose drive is erased between their judgement and their execution; full queues; writes
+//! for which something is looked up first.
 
+use std::io;
 use std::task::{Context, Waker};
 
 use kinetic_proto::schema::Command;
 use kinetic_proto::{FrameDecoder, Limits, MessageType, Received, StatusCode};
+use kinetic_store::disk::{Disk, MemoryDisk};
 
 use super::*;
 use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
-use crate::device::{Device, Ports};
+use crate::device::{Device, Medium, Ports};
 use crate::net::buffers::inbox::Known;
 use crate::ram_drive::{body, command, entry, frame, medium, policy};
 
 fn executor() -> Executor {
+    executor_on(medium())
+}
+
+fn executor_on(medium: Medium) -> Executor {
     let drive = Arc::new(Drive {
-        device: Device::new(medium(), Ports::default(), Limits::default(), policy()),
+        device: Device::new(medium, Ports::default(), Limits::default(), policy()),
         identities: IdentityTable::new([Identity::factory(FACTORY_KEY)]),
         batches: Arc::default(),
     });
@@ -65,6 +72,18 @@ impl Executor {
         codes
     }
 
+    /// Waits for news, then does what that allows.
+    async fn go_on(&mut self) {
+        let inbox = Arc::clone(self.inbox());
+        let known = Known::Running;
+        let news = std::future::poll_fn(|context| inbox.poll(context, &known));
+        let patience = std::time::Duration::from_secs(60);
+        tokio::time::timeout(patience, news).await.unwrap();
+        self.collect();
+        let _maybe_more_is_waited_for = self.resume();
+        self.kick();
+    }
+
     fn erase(&self) {
         self.drive.device.medium.erase(b"", &|_| ()).unwrap();
     }
@@ -96,7 +115,12 @@ fn a_write_that_was_held_when_the_drive_was_erased_is_not_done_after_it() {
         token: executor.pending.insert(Waiting::of(route, 3)),
         completion: completion(&executor.inbox),
     };
-    executor.held = Some(Held::Write(Box::new(commit), epoch));
+    let state = State::Ready;
+    executor.upcoming.push(UpcomingWrite {
+        commit,
+        epoch,
+        state,
+    });
     executor.erase();
     assert_eq!(executor.resume(), Flow::Go);
     assert_eq!(executor.answered(), [StatusCode::DEVICE_LOCKED]);
@@ -113,8 +137,8 @@ fn a_read_that_was_held_when_the_drive_was_locked_meanwhile_is_refused() {
         let mut executor = executor();
         let range = kinetic_proto::schema::command::Body {
             range: Some(kinetic_proto::schema::command::Range {
-                start_key: Some(bytes::Bytes::from_static(b"a")),
-                end_key: Some(bytes::Bytes::from_static(b"z")),
+                start_key: Some(Bytes::from_static(b"a")),
+                end_key: Some(Bytes::from_static(b"z")),
                 max_returned: Some(1),
                 ..Default::default()
             }),
@@ -144,8 +168,8 @@ async fn a_write_that_finds_the_queue_full_goes_on_when_the_store_tells_of_room(
     while flow == Flow::Go && sent < 1000 {
         sent += 1;
         let mutation = kinetic_store::Mutation::Put {
-            key: bytes::Bytes::copy_from_slice(&sent.to_be_bytes()),
-            value: bytes::Bytes::from_static(&[7; 1 << 20]),
+            key: Bytes::copy_from_slice(&sent.to_be_bytes()),
+            value: Bytes::from_static(&[7; 1 << 20]),
             attributes: kinetic_store::Attributes::default(),
             expected: kinetic_store::Expected::Any,
         };
@@ -157,14 +181,152 @@ async fn a_write_that_finds_the_queue_full_goes_on_when_the_store_tells_of_room(
     }
     assert!(flow == Flow::Wait && executor.is_holding(), "{sent}");
     assert!(sent > 8, "a lone connection has half of the queue: {sent}");
-    let patience = std::time::Duration::from_secs(60);
-    let known = Known::Running;
     while executor.is_holding() {
-        let inbox = Arc::clone(executor.inbox());
-        let news = std::future::poll_fn(|context| inbox.poll(context, &known));
-        tokio::time::timeout(patience, news).await.unwrap();
-        executor.collect();
-        let _still_full = executor.resume();
-        executor.kick();
+        executor.go_on().await;
     }
+}
+
+/// A disk of which nothing is ever in memory.
+struct Cold(MemoryDisk);
+
+impl Disk for Cold {
+    fn capacity(&self) -> u64 {
+        self.0.capacity()
+    }
+
+    fn sector_size(&self) -> u32 {
+        self.0.sector_size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(offset, buffer)
+    }
+
+    fn try_read_at(&self, _offset: u64, _buffer: &mut [u8]) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn write_at(&self, offset: u64, parts: &[io::IoSlice<'_>]) -> io::Result<()> {
+        self.0.write_at(offset, parts)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.0.discard(offset, length)
+    }
+}
+
+/// On a drive whose index lies on the disk and nowhere else, with `key` stored as version `one`.
+fn cold_executor() -> Executor {
+    let disk = MemoryDisk::new(256 << 20);
+    let options = kinetic_store::FormatOptions {
+        uuid: [1; 16],
+        entropy: [7; 32],
+        zone_size: None,
+    };
+    kinetic_store::format(&disk, &options).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(Cold(disk));
+    let open = || Medium::open(Arc::clone(&disk), kinetic_store::Options::default()).unwrap();
+    let medium = open();
+    let inbox = Arc::<Inbox>::default();
+    let put = kinetic_store::Mutation::Put {
+        key: "key".into(),
+        value: "old".into(),
+        attributes: kinetic_store::Attributes::new(b"one", b"", None),
+        expected: kinetic_store::Expected::Any,
+    };
+    let commit = Commit {
+        mutations: vec![put],
+        durability: kinetic_store::Durability::WriteThrough,
+        token: 1,
+        completion: completion(&inbox),
+    };
+    let store = medium.store().unwrap();
+    let _ticket = store.submit(commit).unwrap();
+    store.kick();
+    let mut done = Vec::new();
+    while done.is_empty() {
+        std::thread::yield_now();
+        inbox.take(&mut done);
+    }
+    let asked = store.optimize();
+    while !store.is_optimized(asked) {
+        std::thread::yield_now();
+    }
+    drop(store);
+    assert!(medium.stop());
+    drop(medium);
+    executor_on(open())
+}
+
+fn versioned_put(sequence: u64, old: &'static [u8], new: &'static [u8]) -> Command {
+    let entry = kinetic_proto::schema::command::KeyValue {
+        db_version: Some(Bytes::from_static(old)),
+        new_version: Some(Bytes::from_static(new)),
+        ..entry(b"key")
+    };
+    command(sequence, MessageType::PUT, body(entry))
+}
+
+#[tokio::test]
+async fn what_the_writer_will_look_up_is_read_before_a_write_is_queued_and_order_is_kept() {
+    let mut executor = cold_executor();
+    let forced = kinetic_proto::schema::command::KeyValue {
+        force: Some(true),
+        new_version: Some(Bytes::from_static(b"three")),
+        ..entry(b"key")
+    };
+    let requests = [
+        versioned_put(1, b"one", b"two"),
+        // It needs no look and waits for the one before it all the same.
+        command(2, MessageType::PUT, body(forced)),
+        versioned_put(3, b"two", b"four"),
+        versioned_put(4, b"three", b"five"),
+    ];
+    for request in &requests {
+        assert_eq!(executor.execute(&decoded(request, b"new"), 0), Flow::Go);
+    }
+    assert!(
+        !executor.upcoming.is_empty(),
+        "nothing was looked up before"
+    );
+    let get = command(5, MessageType::GETVERSION, body(entry(b"key")));
+    assert_eq!(executor.execute(&decoded(&get, b""), 0), Flow::Wait);
+    while !executor.is_idle() {
+        executor.go_on().await;
+    }
+    let success = StatusCode::SUCCESS;
+    let mut codes = executor.answered();
+    codes.sort_unstable_by_key(|code| *code != success);
+    assert_eq!(
+        codes,
+        [
+            success,
+            success,
+            success,
+            success,
+            StatusCode::VERSION_MISMATCH
+        ]
+    );
+    let store = executor.drive.device.store().unwrap();
+    let stored = store.metadata(b"key", Effort::Cached).unwrap();
+    assert_eq!(stored.attributes.version(), b"five");
+    assert_eq!(store.status().writer_reads, 0);
+}
+
+#[tokio::test]
+async fn a_write_that_was_looking_ahead_when_the_drive_was_erased_is_not_done_after_it() {
+    let mut executor = cold_executor();
+    let put = versioned_put(1, b"", b"two");
+    assert_eq!(executor.execute(&decoded(&put, b"new"), 0), Flow::Go);
+    assert!(!executor.is_idle() && !executor.upcoming.is_empty());
+    executor.erase();
+    while !executor.is_idle() {
+        executor.go_on().await;
+    }
+    assert_eq!(executor.answered(), [StatusCode::DEVICE_LOCKED]);
+    assert!(executor.is_empty());
 }

@@ -18,7 +18,7 @@ use super::clock::Clock;
 use crate::session::Drive;
 
 pub(crate) use changes::{ChangeJob, Changes};
-pub(crate) use readers::{Job, Readers};
+pub(crate) use readers::{Job, Readers, Task};
 
 /// The way to all of them.
 #[derive(Debug, Clone)]

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
 use super::lobby::Lobby;
-use crate::limits::{DISK_READ_QUEUE, WAITING_POLL_MS};
+use crate::limits::{DISK_READ_QUEUE, LOOK_AHEAD_TURN, WAITING_POLL_MS};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
 use crate::ops::{Answer, Read, Unfinished};
@@ -25,13 +26,22 @@ use crate::session::Drive;
 #[derive(Debug)]
 pub(crate) struct Job {
     /// What to read.
-    pub(crate) read: Read,
+    pub(crate) task: Task,
     /// The opening of the store that it was asked in.
     pub(crate) epoch: Option<u64>,
     /// Handed back with the answer.
     pub(crate) token: u64,
     /// Whom to tell.
     pub(crate) inbox: Arc<Inbox>,
+}
+
+/// What to read.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// The answer to a request.
+    Answer(Read),
+    /// What the store's writer will look up, by key.
+    LookAhead(Vec<Bytes>),
 }
 
 /// The way to the threads.
@@ -135,14 +145,29 @@ enum Turn {
 fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Turn {
     // Held, so that the drive cannot be erased and opened between this look and the read.
     let opening = drive.device.store_of(job.epoch);
+    let read = match &mut job.task {
+        Task::Answer(read) => read,
+        Task::LookAhead(keys) => {
+            let left = keys.len().saturating_sub(LOOK_AHEAD_TURN);
+            for key in keys.drain(left..) {
+                // Nothing comes of it but that it is in memory now.
+                let _in_memory = opening.as_ref().map(|it| it.look_ahead(&key, Effort::Disk));
+            }
+            if left > 0 {
+                return Turn::Over(job);
+            }
+            job.inbox.put(Done::LookedAhead(job.token));
+            return Turn::Done;
+        }
+    };
     let outcome = match &opening {
-        Some(_) => job.read.run(&drive.device, Effort::Disk),
-        None => Ok(job.read.refused()),
+        Some(_) => read.run(&drive.device, Effort::Disk),
+        None => Ok(read.refused()),
     };
     let answer = match outcome {
         Ok(answer) => answer,
         Err(unfinished @ (Unfinished::OutOfTurn | Unfinished::Waiting)) => {
-            match (job.read.cut_short(clock.now_us()), unfinished) {
+            match (read.cut_short(clock.now_us()), unfinished) {
                 (Some(answer), _) => answer,
                 (None, Unfinished::Waiting) => return Turn::Waits(job),
                 (None, _) => return Turn::Over(job),

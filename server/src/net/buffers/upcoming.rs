@@ -1,0 +1,160 @@
+//! Writes of a connection that are not in the store's queue yet: what the writer will look up for
+//! them is being read, or the queue has no room.
+//!
+//! Guarantee: they leave in the order in which they came, however their reads end. Bounded in
+//! number and in bytes, the last one not counted: whoever adds one looks whether it is full then.
+
+use std::collections::VecDeque;
+
+use kinetic_store::{Commit, Mutation};
+
+use crate::limits::{REQUEST_COST_BYTES, UPCOMING_BYTES, UPCOMING_WRITES};
+
+/// The writes.
+#[derive(Debug, Default)]
+pub(crate) struct Upcoming {
+    writes: VecDeque<UpcomingWrite>,
+    bytes: usize,
+}
+
+/// A write, and the opening of the store that it is for.
+#[derive(Debug)]
+pub(crate) struct UpcomingWrite {
+    pub(crate) commit: Commit,
+    pub(crate) epoch: Option<u64>,
+    pub(crate) state: State,
+}
+
+/// Whether a write may be queued once it is the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// What it needs is being read.
+    Reading,
+    /// It may.
+    Ready,
+}
+
+impl Upcoming {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Whether nothing may be added before something leaves.
+    pub(crate) fn is_full(&self) -> bool {
+        self.writes.len() >= UPCOMING_WRITES || self.bytes >= UPCOMING_BYTES
+    }
+
+    /// Bytes that they hold.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the first one may be queued.
+    pub(crate) fn is_ready(&self) -> bool {
+        let first = self.writes.front();
+        first.is_some_and(|write| write.state == State::Ready)
+    }
+
+    /// Adds one behind all others.
+    pub(crate) fn push(&mut self, write: UpcomingWrite) {
+        self.bytes += weight(&write.commit);
+        self.writes.push_back(write);
+    }
+
+    /// Gives the first one back, which could not be queued.
+    pub(crate) fn put_back(&mut self, write: UpcomingWrite) {
+        self.bytes += weight(&write.commit);
+        self.writes.push_front(write);
+    }
+
+    /// What the write with this token needs is read.
+    pub(crate) fn is_read(&mut self, token: u64) {
+        let mut writes = self.writes.iter_mut();
+        if let Some(write) = writes.find(|write| write.commit.token == token) {
+            write.state = State::Ready;
+        }
+    }
+
+    /// Takes the first one, if it may be queued.
+    pub(crate) fn pop_ready(&mut self) -> Option<UpcomingWrite> {
+        if !self.is_ready() {
+            return None;
+        }
+        let write = self.writes.pop_front()?;
+        self.bytes -= weight(&write.commit);
+        Some(write)
+    }
+}
+
+/// Bytes that a commit holds.
+fn weight(commit: &Commit) -> usize {
+    let fields = commit.mutations.iter().map(|mutation| match mutation {
+        Mutation::Put { key, value, .. } => key.len() + value.len() + REQUEST_COST_BYTES,
+        Mutation::Delete { key, .. } => key.len() + REQUEST_COST_BYTES,
+    });
+    REQUEST_COST_BYTES + fields.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kinetic_store::{Attributes, Durability, Expected};
+
+    use super::*;
+    use crate::net::buffers::inbox::{Inbox, completion};
+
+    fn write(token: u64, bytes: usize, state: State) -> UpcomingWrite {
+        let mutation = Mutation::Put {
+            key: bytes::Bytes::from_static(b"key"),
+            value: vec![0; bytes].into(),
+            attributes: Attributes::default(),
+            expected: Expected::Any,
+        };
+        let commit = Commit {
+            mutations: vec![mutation],
+            durability: Durability::WriteBack,
+            token,
+            completion: completion(&Arc::<Inbox>::default()),
+        };
+        UpcomingWrite {
+            commit,
+            epoch: Some(1),
+            state,
+        }
+    }
+
+    #[test]
+    fn writes_leave_in_the_order_in_which_they_came_however_their_reads_end() {
+        let mut upcoming = Upcoming::default();
+        let states = [State::Reading, State::Ready, State::Reading, State::Ready];
+        for (token, state) in (1..).zip(states) {
+            upcoming.push(write(token, 10, state));
+        }
+        let leave = |upcoming: &mut Upcoming| -> Vec<u64> {
+            let ready = std::iter::from_fn(|| upcoming.pop_ready());
+            ready.map(|write| write.commit.token).collect()
+        };
+        upcoming.is_read(3);
+        assert!(leave(&mut upcoming).is_empty());
+        upcoming.is_read(1);
+        let first = upcoming.pop_ready().unwrap();
+        upcoming.put_back(first);
+        assert_eq!(leave(&mut upcoming), [1, 2, 3, 4]);
+        assert!(upcoming.is_empty() && upcoming.bytes() == 0);
+    }
+
+    #[test]
+    fn they_are_bounded_in_number_and_in_bytes() {
+        let mut upcoming = Upcoming::default();
+        for token in 0..UPCOMING_WRITES as u64 {
+            assert!(!upcoming.is_full());
+            upcoming.push(write(token, 0, State::Reading));
+        }
+        assert!(upcoming.is_full());
+        let mut upcoming = Upcoming::default();
+        upcoming.push(write(1, UPCOMING_BYTES, State::Reading));
+        assert!(upcoming.is_full());
+    }
+}
