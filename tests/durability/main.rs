@@ -4,9 +4,9 @@
 //! page cache outlives the process; what it did not acknowledge is there whole or not at all.
 //! Not here: power cuts, which a kill says nothing about (`simulation`).
 
-mod nearly_full;
-
 mod writer;
+
+mod nearly_full;
 
 use std::path::Path;
 use std::sync::Arc;

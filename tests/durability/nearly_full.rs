@@ -1,8 +1,8 @@
-//! Kills of a drive that is nearly full and overwritten all the time: zones are emptied and runs are
-//! merged while the kill comes.
+//! Kills of a drive that is nearly full and overwritten all the time: zones are emptied and runs
+//! are merged while the kill comes.
 //!
-//! Six kills in the suite. For more of them, as docs/PERFORMANCE.md tells:
-//! `KINETIC_KILLS=200 cargo test --release -p kinetic-tests --test durability nearly_full -- --nocapture`
+//! Six kills in the suite. For more of them, as docs/PERFORMANCE.md tells: `KINETIC_KILLS=200 cargo
+//! test --release -p kinetic-tests --test durability nearly_full -- --nocapture`
 
 use std::collections::BTreeSet;
 use std::path::Path;
