@@ -87,6 +87,9 @@ pub const MERGE_FANOUT: usize = 4;
 /// Merges that putting the index in order takes at most, where damaged runs lie between.
 pub const OPTIMIZE_MERGES: u32 = 8;
 
+/// Times that it looks for zones that have died meanwhile before it is called done.
+pub const OPTIMIZE_LOOKS: u32 = 8;
+
 /// One tombstone among so many entries of all runs makes a merge of all due.
 pub const TOMBSTONE_SHARE: u64 = 4;
 
@@ -114,6 +117,8 @@ pub const RECLAIM_READ: usize = 256 << 10;
 pub const WORTH_PARTS: u64 = 14;
 /// The same where commits wait for room.
 pub const WORTH_PARTS_PRESSED: u64 = 15;
+/// The same where nobody needs room and a client asks for it: eleven bytes copied for five gained.
+pub const WORTH_PARTS_ASKED: u64 = 11;
 /// Microseconds that reclaim waits for the writer before it gives up what it was about.
 pub const RECLAIM_PATIENCE_US: u64 = 10_000_000;
 
@@ -157,6 +162,13 @@ pub const INLINE_COMMIT: u64 = 128 << 10;
 pub const INLINE_STEPS: usize = 2;
 /// Tombstones that a read steps over before it must go where waiting is allowed.
 pub const INLINE_TOMBSTONES: usize = 1000;
+/// Tombstones that a turn of a scan steps over before others have theirs: some ten milliseconds.
+pub const TURN_TOMBSTONES: usize = 1 << 15;
+/// Of a scan, what it steps over counts from so many tombstones on, and by so many.
+pub const SCAN_TOMBSTONES: usize = 1000;
+/// A merge of everything is due once scans have stepped over one tombstone for so many entries that
+/// it would read: then they have lost as much time as it takes, or an eighth of that.
+pub const SCAN_SHARE: u64 = 8;
 /// Keys up to this length lie in the memtable's nodes themselves, in bytes: a UUID in text and a
 /// short prefix. Searching a node then touches neighbouring memory only.
 pub const INLINE_KEY: usize = 40;
@@ -187,4 +199,7 @@ const _: () =
     assert!((SEALED_VALUE + MAX_KEY + MAX_VERSION + MAX_TAG) as u64 + 2 * BLOCK < MIN_ZONE / 2);
 const _: () = assert!(RUN_BLOCK_MAX > MAX_KEY + MAX_VERSION + MAX_TAG + RUN_BLOCK_TARGET);
 const _: () = assert!(MAX_ZONE <= u32::MAX as u64);
+const _: () = assert!(WORTH_PARTS_ASKED < WORTH_PARTS && WORTH_PARTS < WORTH_PARTS_PRESSED);
+const _: () = assert!(WORTH_PARTS_PRESSED < 16);
 const _: () = assert!(LARGE_VALUE >= 2 * BLOCK_LEN);
+const _: () = assert!(SCAN_TOMBSTONES <= INLINE_TOMBSTONES && INLINE_TOMBSTONES < TURN_TOMBSTONES);

@@ -1,11 +1,12 @@
 //! GETNEXT and GETPREVIOUS: the nearest entry after or before a key, which need not exist.
 //!
 //! Guarantees: keys that may not be read are passed over as if they were not there, since a refusal
-//! would tell what they are called; an identity that may read nothing at all is refused.
+//! would tell what they are called; an identity that may read nothing at all is refused. Where many
+//! entries were deleted, others have their turn while they are stepped over.
 
 use bytes::Bytes;
 use kinetic_proto::{KeyValueView, StatusCode};
-use kinetic_store::{Effort, ReadError};
+use kinetic_store::{Direction, Effort, Neighbour as Found, ReadError};
 
 use super::answer::Answer;
 use super::entry::{self, Source};
@@ -70,12 +71,17 @@ pub fn run(
     };
     let (mut passed, mut tries) = (0, 0);
     while tries < NEIGHBOUR_TRIES {
-        let found = match request.side {
-            Side::Next => store.next(&request.key, effort),
-            Side::Previous => store.previous(&request.key, effort),
+        let direction = match request.side {
+            Side::Next => Direction::Forward,
+            Side::Previous => Direction::Backward,
         };
+        let found = store.neighbour(&request.key, direction, effort);
         let (key, metadata) = match found {
-            Ok(found) => found,
+            Ok(Found::Found(key, metadata)) => (key, metadata),
+            Ok(Found::Beyond(key)) => {
+                request.key = key;
+                return Err(Unfinished::OutOfTurn);
+            }
             Err(error) => return Ok(Answer::of(of_read(error)?).with_entry()),
         };
         let Ok(grant) = access.to_key::<grant::Read>(key.clone()) else {

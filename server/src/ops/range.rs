@@ -3,7 +3,8 @@
 //! Guarantees: keys without RANGE are skipped, not the end of the answer; an identity that has
 //! RANGE nowhere is refused. An absent end key is the end of the store, an empty one the smallest
 //! key; a start of which nothing is said is the start of the store. An answer has at most as many
-//! keys as the limit says, and so fits a message.
+//! keys as the limit says, and so fits a message. Others have their turn while what was deleted, or
+//! may not be seen, is stepped over.
 
 use std::ops::Bound;
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use kinetic_proto::Limits;
 use kinetic_proto::limits::MAX_KEY_RANGE_COUNT;
 use kinetic_proto::schema::command::Range;
-use kinetic_store::{Direction, Effort, KeyRange};
+use kinetic_store::{Direction, Effort, KeyRange, Keys};
 
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
@@ -96,24 +97,23 @@ pub fn run(
         }
         pages += 1;
         let wanted = RANGE_PAGE.min(request.count - request.found.len());
-        let page = match store.range(&request.range, wanted, effort) {
+        let Keys { keys, beyond } = match store.keys(&request.range, wanted, effort) {
             Ok(page) => page,
             Err(error) => return Ok(Answer::of(of_read(error)?)),
         };
-        let Some(last) = page.last().cloned() else {
-            break;
-        };
-        let short = page.len() < wanted;
-        let granted = page
+        let stepping = beyond.is_some();
+        let full = keys.len() == wanted;
+        let last = beyond.or_else(|| keys.last().cloned().filter(|_| full));
+        let granted = keys
             .into_iter()
             .filter_map(|key| access.to_key::<grant::Range>(key).ok());
         request.found.extend(granted.map(grant::Grant::into_key));
-        if short {
+        let Some(last) = last else {
             break;
-        }
-        match request.range.direction {
-            Direction::Forward => request.range.start = Bound::Excluded(last),
-            Direction::Backward => request.range.end = Bound::Excluded(last),
+        };
+        request.range.go_behind(last);
+        if stepping {
+            return Err(Unfinished::OutOfTurn);
         }
     }
     let keys = std::mem::take(&mut request.found);

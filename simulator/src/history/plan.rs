@@ -97,6 +97,8 @@ impl Plan {
             free_share: pick(rng, &[16, 500, 1000, 1000], 1000),
             scrub_every_us: pick(rng, &[0, 100_000, 3_000_000], 0),
             scrub_pace: pick(rng, &[100_000, 10_000_000], 100_000),
+            // Few keys are ever stepped over.
+            scan_tombstones: 20,
             sabotage,
         };
         let zone_sizes: &[u32] = if small {

@@ -114,7 +114,8 @@ pub(crate) fn deletes(file: &str, gib: u64, count: u64) -> Outcome {
         "deletes: {:.0} a second",
         count as f64 / start.elapsed().as_secs_f64()
     );
-    for moment in 0..10 {
+    let ended = Instant::now();
+    let look = |moment: &str| -> Outcome {
         let start = Instant::now();
         let (next, _) = drive.store.next(&name(0), Effort::Disk)?;
         let took = start.elapsed();
@@ -123,13 +124,30 @@ pub(crate) fn deletes(file: &str, gib: u64, count: u64) -> Outcome {
         let (previous, _) = drive.store.previous(&name(count + 1), Effort::Disk)?;
         assert_eq!(previous, name(0), "what was deleted is gone");
         println!(
-            "{moment} s after: next {:.3} ms, previous {:.3} ms, {} runs",
+            "{moment}: next {:.3} ms, previous {:.3} ms, {} runs",
             took.as_secs_f64() * 1e3,
             start.elapsed().as_secs_f64() * 1e3,
             drive.store.status().runs,
         );
+        Ok(())
+    };
+    look("right after")?;
+    let mut quiet = 0;
+    for second in 1.. {
         std::thread::sleep(std::time::Duration::from_secs(1));
+        if second <= 5 {
+            look(&format!("{second} s after"))?;
+        }
+        let now = drive.store.under_way();
+        let rests = !(now.flush || now.merge || now.reclaim || now.change);
+        quiet = if rests { quiet + 1 } else { 0 };
+        if second >= 5 && quiet >= 3 {
+            let seconds = ended.elapsed().as_secs() - quiet;
+            println!("upkeep rests after {seconds} s at most");
+            break;
+        }
     }
+    look("then")?;
     drive.stop()
 }
 

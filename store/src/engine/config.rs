@@ -7,7 +7,7 @@ use crate::index::values::Checking;
 use crate::layout::geometry::Geometry;
 use crate::limits::{
     CACHE_BYTES, FREE_SHARE, FREE_ZONES, LOG_BYTES, MEMTABLE_BYTES, QUEUE_BYTES, READY_LOG_BYTES,
-    READY_LOG_ZONES, SCRUB_EVERY_US, SCRUB_PACE, UNSYNCED_AGE_US, UNSYNCED_BYTES,
+    READY_LOG_ZONES, SCAN_TOMBSTONES, SCRUB_EVERY_US, SCRUB_PACE, UNSYNCED_AGE_US, UNSYNCED_BYTES,
 };
 use crate::run::AtDamage;
 
@@ -32,6 +32,8 @@ pub struct Options {
     pub scrub_every_us: u64,
     /// Bytes a second that scrub reads.
     pub scrub_pace: u64,
+    /// Tombstones from which on a scan that steps over them counts for a merge.
+    pub scan_tombstones: usize,
     /// Deliberate faults, for the proof that the power-cut check bites.
     #[cfg(feature = "sabotage")]
     pub sabotage: Sabotage,
@@ -80,6 +82,7 @@ impl Default for Options {
             free_share: FREE_SHARE,
             scrub_every_us: SCRUB_EVERY_US,
             scrub_pace: SCRUB_PACE,
+            scan_tombstones: SCAN_TOMBSTONES,
             #[cfg(feature = "sabotage")]
             sabotage: Sabotage::Off,
         }

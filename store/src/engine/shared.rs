@@ -16,6 +16,7 @@ use super::progress::{Progress, refuse};
 use super::queue::{Queue, Queued};
 use crate::disk::Disk;
 use crate::error::CommitFailure;
+use crate::index::stepped::Stepped;
 use crate::index::values::ValueReader;
 use crate::index::view::View;
 use crate::layout::geometry::Geometry;
@@ -25,6 +26,8 @@ use crate::seal::{Cipher, Keys};
 /// Counters since the store was opened.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Commits that the writer has answered or lets wait for a sync.
+    pub commits: AtomicU64,
     /// Commit groups written.
     pub groups: AtomicU64,
     /// Bytes of commit groups written.
@@ -101,6 +104,8 @@ pub struct Shared {
     pub counters: Counters,
     /// Space, for status and for the writer.
     pub space: SpaceFigures,
+    /// What scans had to step over.
+    pub stepped: Stepped,
     view: RwLock<Arc<View>>,
     old_views: Mutex<Vec<Weak<View>>>,
     progress: Mutex<Progress>,
@@ -165,6 +170,7 @@ impl Shared {
             moves: Moves::default(),
             counters: Counters::default(),
             space: SpaceFigures::default(),
+            stepped: Stepped::default(),
             view: RwLock::new(Arc::new(parts.view)),
             old_views: Mutex::default(),
             progress: Mutex::new(parts.progress),

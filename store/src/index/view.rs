@@ -36,6 +36,14 @@ pub struct View {
 }
 
 impl View {
+    /// Entries of everything that it names, hidden ones and tombstones included.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.table.len());
+        let runs = self.runs.iter().map(|run| run.meta().entries);
+        (self.active.len() + frozen) as u64 + runs.sum::<u64>()
+    }
+
     /// The view once the frozen memtable is in a run, if anything of it is.
     #[must_use]
     pub fn flushed(&self, run: Option<Arc<Run>>) -> Self {

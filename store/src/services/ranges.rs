@@ -2,7 +2,8 @@
 //!
 //! Guarantee: keys come in order, each once. What a block that cannot be read may hold is an error
 //! and not an absence, but only for reads that ask for it: what lies before it and behind it is
-//! given out, in both directions.
+//! given out, in both directions. A look for the next key, and a range, can be had in turns, so
+//! that stepping over what was deleted holds nobody up; what they step over counts for a merge.
 //! Not here: values, and who may see a key.
 
 use std::ops::Bound;
@@ -10,10 +11,12 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use crate::effort::Effort;
+use crate::engine::shared::Shared;
 use crate::entry::State;
 use crate::error::ReadError;
 use crate::index::merged::MergedCursor;
-use crate::limits::INLINE_TOMBSTONES;
+use crate::index::stepped::Since;
+use crate::limits::{INLINE_TOMBSTONES, TURN_TOMBSTONES};
 use crate::run::{Direction, Gap};
 use crate::store::{Metadata, Store};
 
@@ -37,6 +40,24 @@ pub struct Page {
     pub gap: Option<(Gap, ReadError)>,
 }
 
+/// What a turn of a look for a neighbour came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Neighbour {
+    /// This is it.
+    Found(Bytes, Metadata),
+    /// Up to this key there is none: the next turn goes on behind it.
+    Beyond(Bytes),
+}
+
+/// What a turn of a range came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keys {
+    /// Keys in the order of the range.
+    pub keys: Vec<Bytes>,
+    /// Where the turn ended before the range did, or the limit: the next one goes on behind it.
+    pub beyond: Option<Bytes>,
+}
+
 /// Where a read goes, and how.
 #[derive(Debug, Clone, Copy)]
 struct Course<'a> {
@@ -51,6 +72,12 @@ enum Walk {
     Stop,
 }
 
+/// Tombstones that a walk has stepped over.
+struct Skipped {
+    count: usize,
+    since: Since,
+}
+
 /// Why a walk could not go on.
 struct Obstacle {
     error: ReadError,
@@ -60,20 +87,36 @@ struct Obstacle {
 impl Store {
     /// The smallest key above `key`.
     pub fn next(&self, key: &[u8], effort: Effort) -> Result<(Bytes, Metadata), ReadError> {
-        self.neighbour(key, Direction::Forward, effort)
+        self.beside(key, Direction::Forward, effort)
     }
 
     /// The greatest key below `key`.
     pub fn previous(&self, key: &[u8], effort: Effort) -> Result<(Bytes, Metadata), ReadError> {
-        self.neighbour(key, Direction::Backward, effort)
+        self.beside(key, Direction::Backward, effort)
     }
 
-    fn neighbour(
+    fn beside(
         &self,
         key: &[u8],
         direction: Direction,
         effort: Effort,
     ) -> Result<(Bytes, Metadata), ReadError> {
+        let mut from = Bytes::copy_from_slice(key);
+        loop {
+            match self.neighbour(&from, direction, effort)? {
+                Neighbour::Found(key, metadata) => return Ok((key, metadata)),
+                Neighbour::Beyond(key) => from = key,
+            }
+        }
+    }
+
+    /// One turn of a look for the key that is nearest to `key` in a direction.
+    pub fn neighbour(
+        &self,
+        key: &[u8],
+        direction: Direction,
+        effort: Effort,
+    ) -> Result<Neighbour, ReadError> {
         let mut found = None;
         let course = Course {
             from: Bound::Excluded(key),
@@ -81,12 +124,13 @@ impl Store {
             direction,
             effort,
         };
-        self.walk(course, |key, metadata| {
-            found = Some((key, metadata));
+        let walked = self.walk(course, |key, metadata| {
+            found = Some(Neighbour::Found(key, metadata));
             Walk::Stop
-        })
-        .map_err(|obstacle| obstacle.error)?;
-        found.ok_or(ReadError::NotFound)
+        });
+        let beyond = walked.map_err(|obstacle| obstacle.error)?;
+        let beyond = beyond.map(Neighbour::Beyond);
+        found.or(beyond).ok_or(ReadError::NotFound)
     }
 
     /// Up to `limit` keys of a range, in the order of its direction.
@@ -96,9 +140,21 @@ impl Store {
         limit: usize,
         effort: Effort,
     ) -> Result<Vec<Bytes>, ReadError> {
+        let mut all = Vec::new();
+        let mut rest = range.clone();
+        loop {
+            let Keys { keys, beyond } = self.keys(&rest, limit - all.len(), effort)?;
+            all.extend(keys);
+            let Some(key) = beyond else { return Ok(all) };
+            rest.go_behind(key);
+        }
+    }
+
+    /// One turn of a range: up to `limit` of its keys, in the order of its direction.
+    pub fn keys(&self, range: &KeyRange, limit: usize, effort: Effort) -> Result<Keys, ReadError> {
         let mut keys = Vec::new();
         if limit == 0 {
-            return Ok(keys);
+            return Ok(Keys::default());
         }
         let visit = |key, _| {
             keys.push(key);
@@ -108,17 +164,31 @@ impl Store {
                 Walk::Stop
             }
         };
-        self.walk(Course::of(range, effort), visit)
-            .map_err(|obstacle| obstacle.error)?;
-        Ok(keys)
+        let walked = self.walk(Course::of(range, effort), visit);
+        let beyond = walked.map_err(|obstacle| obstacle.error)?;
+        Ok(Keys { keys, beyond })
     }
 
     /// Up to `limit` entries of a range, in the order of its direction, as far as they can be read.
     pub fn page(&self, range: &KeyRange, limit: usize, effort: Effort) -> Result<Page, ReadError> {
         let mut page = Page::default();
-        if limit == 0 {
-            return Ok(page);
+        let mut rest = range.clone();
+        while page.entries.len() < limit && page.gap.is_none() {
+            match self.add_to(&mut page, &rest, (limit, effort))? {
+                Some(key) => rest.go_behind(key),
+                None => break,
+            }
         }
+        Ok(page)
+    }
+
+    /// One turn of it: the key behind which the next one goes on, if there is more.
+    fn add_to(
+        &self,
+        page: &mut Page,
+        range: &KeyRange,
+        (limit, effort): (usize, Effort),
+    ) -> Result<Option<Bytes>, ReadError> {
         let entries = &mut page.entries;
         let walked = self.walk(Course::of(range, effort), |key, metadata| {
             entries.push((key, metadata));
@@ -129,22 +199,25 @@ impl Store {
             }
         });
         match walked {
-            Ok(()) => {}
+            Ok(beyond) => Ok(beyond),
             Err(Obstacle {
                 error,
                 gap: Some(gap),
-            }) => page.gap = Some((gap, error)),
-            Err(Obstacle { error, gap: None }) => return Err(error),
+            }) => {
+                page.gap = Some((gap, error));
+                Ok(None)
+            }
+            Err(Obstacle { error, gap: None }) => Err(error),
         }
-        Ok(page)
     }
 
-    /// Calls `visit` with the keys between two bounds, as long as it wants more.
+    /// Calls `visit` with the keys between two bounds, as long as it wants more and the turn is not
+    /// over; if it is, the key behind which the next one goes on.
     fn walk(
         &self,
         course: Course<'_>,
         mut visit: impl FnMut(Bytes, Metadata) -> Walk,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<Option<Bytes>, Obstacle> {
         let shared = &self.inner.shared;
         let view = shared.view();
         let Course {
@@ -155,27 +228,36 @@ impl Store {
         } = course;
         let how = (direction, effort);
         let mut cursor = MergedCursor::over_view(&view, &shared.reader, from, how)?;
-        let mut skipped = 0;
+        let mut skipped = Skipped {
+            count: 0,
+            since: shared.stepped.begin(),
+        };
         loop {
             let merged = match cursor.next(&shared.reader, effort) {
                 Ok(Some(merged)) => merged,
-                Ok(None) => return Ok(()),
+                Ok(None) => return Ok(None),
                 Err(error) => {
                     let gap = cursor.gap().cloned();
                     if gap.as_ref().is_some_and(|gap| course.ends_before(gap)) {
-                        return Ok(());
+                        return Ok(None);
                     }
                     self.count(error);
                     return Err(Obstacle { error, gap });
                 }
             };
             if !course.holds(&merged.key) {
-                return Ok(());
+                return Ok(None);
             }
             let State::Live(attributes, value) = merged.entry.state else {
-                skipped += 1;
-                if effort == Effort::Cached && skipped >= INLINE_TOMBSTONES {
+                skipped.count += 1;
+                if effort == Effort::Cached && skipped.count >= INLINE_TOMBSTONES {
                     return Err(ReadError::NotCached.into());
+                }
+                if skipped.is_much(shared) && shared.stepped.pays(&shared.view()) {
+                    self.inner.bells.upkeep.ring();
+                }
+                if skipped.count >= TURN_TOMBSTONES {
+                    return Ok(Some(Bytes::from(merged.key)));
                 }
                 continue;
             };
@@ -185,8 +267,30 @@ impl Store {
             };
             match visit(Bytes::from(merged.key), metadata) {
                 Walk::On => {}
-                Walk::Stop => return Ok(()),
+                Walk::Stop => return Ok(None),
             }
+        }
+    }
+}
+
+impl Skipped {
+    /// Whether it has come to so many, again, that they count; then they are counted.
+    fn is_much(&self, shared: &Shared) -> bool {
+        let bound = shared.options.scan_tombstones.max(1);
+        let much = self.count.is_multiple_of(bound);
+        if much {
+            shared.stepped.add(self.since, bound as u64);
+        }
+        much
+    }
+}
+
+impl KeyRange {
+    /// What is left of it behind a key of it.
+    pub fn go_behind(&mut self, key: Bytes) {
+        match self.direction {
+            Direction::Forward => self.start = Bound::Excluded(key),
+            Direction::Backward => self.end = Bound::Excluded(key),
         }
     }
 }

@@ -9,6 +9,7 @@ mod sealing;
 mod secrets;
 mod stopping;
 mod survey;
+mod tombstones;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -19,8 +20,8 @@ use bytes::Bytes;
 use crate::disk::{Disk, MemoryDisk};
 use crate::{
     Attributes, Commit, CommitError, CommitFailure, Completion, Direction, Durability, Effort,
-    Expected, FormatOptions, Health, KeyRange, Mutation, OpenError, Options, ReadError, Seal, Step,
-    Store, format, format_as,
+    Expected, FormatOptions, Health, KeyRange, Mutation, Need, OpenError, Options, ReadError, Seal,
+    Step, Store, format, format_as,
 };
 
 const ZONE: u32 = 64 << 10;

@@ -1,10 +1,11 @@
-//! The index put in order on demand: one run is left, what was deleted is gone, and it always ends.
+//! A drive put in order on demand: one run is left, what was deleted is gone, zones that hold
+//! little are emptied, and it always ends.
 
 use super::*;
 
 impl Drive {
     /// Asks for it and steps until it is done, with a put now and then where asked for.
-    fn optimize(&mut self, load: Option<&mut Choices>) {
+    pub(super) fn optimize(&mut self, load: Option<&mut Choices>) {
         let asked = self.store.optimize();
         let mut load = load;
         for turn in 0..50_000 {
@@ -76,4 +77,86 @@ fn two_who_ask_at_once_wait_for_the_same() {
     drive.optimize(None);
     assert!(drive.store.is_optimized(one));
     assert!(drive.store.optimize() > one);
+}
+
+/// Values of 1000 bytes in groups that fill their zones, of which every `nth` is deleted again.
+fn thinned(nth: usize) -> (Drive, Vec<Vec<u8>>) {
+    let mut drive = Drive::new();
+    let keys: Vec<Vec<u8>> = (0..3000_u32)
+        .map(|key| key.to_be_bytes().to_vec())
+        .collect();
+    for part in keys.chunks(23) {
+        let batch = part.iter().map(|key| put(key, &[1; 1000], Expected::Any));
+        let token = drive.submit(batch.collect(), Durability::WriteBack);
+        drive.finish(token).unwrap();
+    }
+    for key in keys.iter().step_by(nth) {
+        let gone = vec![delete(key, Expected::Any)];
+        let token = drive.submit(gone, Durability::WriteBack);
+        drive.finish(token).unwrap();
+    }
+    drive.settle();
+    (drive, keys)
+}
+
+#[test]
+fn zones_that_are_half_dead_are_emptied_although_there_is_room() {
+    let (mut drive, keys) = thinned(2);
+    let before = drive.store.status();
+    assert_eq!(before.moves, 0, "there is room enough");
+    drive.optimize(None);
+    let after = drive.store.status();
+    assert!(after.moves > 1000, "{after:?}");
+    assert_eq!(after.runs, 1);
+    // It is so when it is said to be done, not some time later.
+    assert!(
+        after.used_bytes * 10 < before.used_bytes * 7,
+        "{before:?} {after:?}"
+    );
+    for (key, number) in keys.iter().zip(0..) {
+        assert_eq!(drive.value(key).is_ok(), number % 2 == 1);
+    }
+    drive.settle();
+    let live = drive.store.live_bytes_by_scan().unwrap();
+    assert_eq!(live.accounted, live.scanned);
+    drive.optimize(None);
+    assert_eq!(drive.store.status().moves, after.moves, "nothing is left");
+    drive.reopen();
+    for (key, number) in keys.iter().zip(0..) {
+        assert_eq!(drive.value(key).is_ok(), number % 2 == 1);
+    }
+}
+
+#[test]
+fn zones_that_are_nearly_full_are_left_alone() {
+    let (mut drive, _) = thinned(6);
+    drive.optimize(None);
+    // The zone with the last puts and the first deletes is another one.
+    assert!(drive.store.status().moves < 60);
+}
+
+#[test]
+fn it_leaves_the_disk_to_others_after_each_write_and_gets_done() {
+    let (mut drive, _) = thinned(2);
+    let asked = drive.store.optimize();
+    let copied = |drive: &Drive| drive.store.status().moved_bytes;
+    let (mut rests, mut last) = (0, copied(&drive));
+    for turn in 0..200_000 {
+        if drive.store.is_optimized(asked) {
+            break;
+        }
+        let value = vec![put(b"another key", b"value", Expected::Any)];
+        drive.submit(value, Durability::WriteBack);
+        drive.now += 100_000;
+        drive.store.step_writer();
+        drive.store.step_syncer(drive.now);
+        let wrote = copied(&drive) != last;
+        last = copied(&drive);
+        let step = drive.store.step_upkeep(drive.now);
+        if wrote && drive.store.under_way().reclaim {
+            rests += u64::from(step == Step::Blocked(Need::Time));
+        }
+        assert!(turn < 199_999, "{:?}", drive.store.status());
+    }
+    assert!(drive.store.status().moves > 1000 && rests > 10, "{rests}");
 }

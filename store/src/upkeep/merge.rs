@@ -163,6 +163,12 @@ impl Merge {
         }
     }
 
+    /// Whether tombstones of its inputs are gone with them.
+    #[must_use]
+    pub fn drops_tombstones(&self) -> bool {
+        self.tombstones == Tombstones::Drop
+    }
+
     /// The input that could not be read.
     #[must_use]
     pub fn failed_input(&self) -> Option<RunId> {

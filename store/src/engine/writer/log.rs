@@ -407,6 +407,7 @@ impl Writer {
 
     /// Tells who can be told, and lets the others wait for the syncer.
     fn answer(&self, shared: &Shared, used: Vec<Queued>, outcomes: Vec<Outcome>) {
+        Counters::add(&shared.counters.commits, used.len() as u64);
         let mut tell = Vec::with_capacity(used.len());
         let mut progress = shared.progress();
         for (queued, outcome) in used.into_iter().zip(outcomes) {

@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::ZoneId;
-use crate::limits::{WORTH_PARTS, WORTH_PARTS_PRESSED};
+use crate::limits::{WORTH_PARTS, WORTH_PARTS_ASKED, WORTH_PARTS_PRESSED};
 use crate::manifest::edit::ZoneInfo;
 
 /// How much a zone has to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pressure {
+    /// Nobody needs room, but somebody asks for it: only what gives much is worth it.
+    Asked,
     /// There is time: old zones come first, since what is in them stays.
     Relaxed,
     /// Commits wait for room: what gives most comes first.
@@ -132,11 +134,10 @@ impl Choice {
             return None;
         }
         let cost = self.cost(info, terms.room);
+        let age = terms.next_epoch.saturating_sub(info.stamp.epoch).max(1);
         let (parts, age) = match terms.pressure {
-            Pressure::Relaxed => {
-                let age = terms.next_epoch.saturating_sub(info.stamp.epoch);
-                (WORTH_PARTS, age.max(1))
-            }
+            Pressure::Relaxed => (WORTH_PARTS, age),
+            Pressure::Asked => (WORTH_PARTS_ASKED, age),
             Pressure::Pressed => (WORTH_PARTS_PRESSED, 1),
         };
         if cost.saturating_mul(16) > terms.room.saturating_mul(parts) {
@@ -226,6 +227,13 @@ mod tests {
         assert_eq!(best(&choice, &zones, &TERMS), None);
         assert_eq!(best(&choice, &[zone(3, 1, 900)], &RELAXED), None);
         assert_eq!(best(&choice, &[zone(3, 1, 900)], &TERMS), Some(3));
+        let asked = Terms {
+            pressure: Pressure::Asked,
+            ..TERMS
+        };
+        assert_eq!(best(&choice, &[zone(3, 1, 700)], &RELAXED), Some(3));
+        assert_eq!(best(&choice, &[zone(3, 1, 700)], &asked), None);
+        assert_eq!(best(&choice, &[zone(3, 1, 680)], &asked), Some(3));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!
 //! In layer order: [`choice`] (which zone pays), [`outlook`] (what is seen of the rest), [`walk`]
 //! (what a zone holds), [`batch`] (values on their way to a cold zone), [`cold`] (the cold zones of
-//! this boot), `job` (a zone that is being emptied), [`round`] (one step after the other).
+//! this boot), [`selection`] (which zone is next), `job` (a zone that is being emptied), [`round`]
+//! (one step after the other).
 //! Not here: the writer's part (`engine::moves`), how free zones are shared out (`worker`).
 
 pub mod choice;
@@ -18,6 +19,8 @@ pub mod walk;
 pub mod batch;
 
 pub mod cold;
+
+pub mod selection;
 
 mod job;
 

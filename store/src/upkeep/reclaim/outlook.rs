@@ -47,13 +47,21 @@ impl<'a> Outlook<'a> {
         self.free <= self.reserve.put
     }
 
+    /// Whether so few zones are free that reclaim begins by itself.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.free < self.reserve.low
+    }
+
     /// What a choice depends on.
     #[must_use]
     pub fn terms(&self) -> Terms {
         let pressure = if self.is_pressed() {
             Pressure::Pressed
-        } else {
+        } else if self.is_short() {
             Pressure::Relaxed
+        } else {
+            Pressure::Asked
         };
         Terms {
             room: u64::from(self.zone_size) - BLOCK,

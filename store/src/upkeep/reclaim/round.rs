@@ -10,16 +10,16 @@ use std::collections::VecDeque;
 use std::mem;
 
 use super::batch::{Batch, ColdGroup};
-use super::choice::{Choice, Contents};
+use super::choice::Contents;
 use super::cold::ColdZones;
 use super::job::{Job, Looked};
 use super::outlook::Outlook;
+use super::selection::{Selection, candidates, is_settled};
 use super::walk::{Walk, Walked};
 use crate::engine::moves::{Move, Moved};
 use crate::engine::progress::Filled;
 use crate::engine::shared::{Counters, Shared};
 use crate::layout::geometry::ZoneId;
-use crate::layout::zone_header::ZoneKind;
 use crate::limits::{
     BLOCK32, RECLAIM_LOOKUPS, RECLAIM_MOVES, RECLAIM_MOVES_BYTES, RECLAIM_PATIENCE_US,
     RECLAIM_SYNC, RECLAIM_WRITE,
@@ -32,13 +32,11 @@ use crate::upkeep::flush::JobError;
 /// Reclaim.
 #[derive(Debug)]
 pub struct Reclaim {
-    choice: Choice,
+    selection: Selection,
     cold: ColdZones,
     round: Option<Round>,
     /// Zones that the round has emptied.
     emptied: Vec<ZoneInfo>,
-    /// The zone that comes next, as of the last change of the manifest.
-    candidate: Option<ZoneInfo>,
     /// What was known when a flush and a merge of everything gave nothing.
     squeezed: Option<Known>,
 }
@@ -107,11 +105,10 @@ impl Reclaim {
     #[must_use]
     pub fn new(last_group: u64) -> Self {
         Self {
-            choice: Choice::default(),
+            selection: Selection::default(),
             cold: ColdZones::new(last_group),
             round: None,
             emptied: Vec::new(),
-            candidate: None,
             squeezed: None,
         }
     }
@@ -120,6 +117,23 @@ impl Reclaim {
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.round.is_some()
+    }
+
+    /// Empties zones from now on although nobody needs room, until none is left that is worth it.
+    pub fn ask(&mut self, outlook: &Outlook<'_>) {
+        self.selection.ask(outlook);
+        self.review(outlook);
+    }
+
+    /// Whether it does so.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.selection.is_asked()
+    }
+
+    /// Does so no more.
+    pub fn dismiss(&mut self) {
+        self.selection.dismiss();
     }
 
     /// Whether it has handed in moves and was not told yet what became of them.
@@ -172,11 +186,7 @@ impl Reclaim {
     /// Whether a zone of values takes no more writes and only runs refer to it.
     #[must_use]
     pub fn is_settled(&self, info: &ZoneInfo, state: &ManifestState) -> bool {
-        match info.kind {
-            ZoneKind::Log => state.is_before_replay(info),
-            ZoneKind::Cold => self.cold.is_settled(info.stamp.zone, state.replay.group),
-            ZoneKind::Run | ZoneKind::Manifest => false,
-        }
+        is_settled(&self.cold, info, state)
     }
 
     /// Whether a cold zone takes no more values.
@@ -214,7 +224,7 @@ impl Reclaim {
         if let Some(job) = round.job.take()
             && round.last_group == 0
         {
-            self.choice.pass_over(job.info(), outlook.free);
+            self.selection.choice.pass_over(job.info(), outlook.free);
         }
         round.stage = Stage::Flush(Then::Free);
         self.review(outlook);
@@ -234,7 +244,7 @@ impl Reclaim {
     /// The cold zone that was being filled takes no more.
     fn close_cold(&mut self) -> Option<ZoneId> {
         let (stamp, contents) = self.cold.close()?;
-        self.choice.measure(&stamp, contents);
+        self.selection.choice.measure(&stamp, contents);
         Some(stamp.zone)
     }
 
@@ -246,7 +256,7 @@ impl Reclaim {
                 overhead: zone.heads,
                 values: zone.values,
             };
-            self.choice.measure(&zone.stamp, contents);
+            self.selection.choice.measure(&zone.stamp, contents);
         }
     }
 
@@ -259,19 +269,14 @@ impl Reclaim {
     /// Whether there is a zone to empty, and room for what lives in it.
     fn may_copy(&self, outlook: &Outlook<'_>) -> bool {
         let has_room = self.cold.has_room() || outlook.free > outlook.reserve.reclaim;
-        self.candidate.is_some() && has_room
+        self.selection.candidate.is_some() && has_room
     }
 
     /// Chooses the zone that comes next, after something has changed.
     pub fn review(&mut self, outlook: &Outlook<'_>) {
-        self.candidate = None;
-        if outlook.free < outlook.reserve.low {
-            let terms = outlook.terms();
-            let zones = outlook.state.zones.values();
-            let emptied = |info: &ZoneInfo| self.emptied.iter().any(|old| old.stamp == info.stamp);
-            let zones = zones.filter(|info| self.is_settled(info, outlook.state) && !emptied(info));
-            self.candidate = self.choice.best(zones, &terms);
-        }
+        let (cold, emptied) = (&self.cold, &self.emptied);
+        let zones = candidates((cold, emptied), outlook.state);
+        self.selection.review(zones, outlook);
     }
 
     /// Whether a flush or a merge of everything may show what is dead: where commits wait, anything
@@ -295,7 +300,7 @@ impl Reclaim {
         match did {
             Ok(Did::Nothing) => {
                 for info in mem::take(&mut self.emptied) {
-                    self.choice.reconsider(&info);
+                    self.selection.choice.reconsider(&info);
                 }
                 self.review(outlook);
                 Ok(Did::Worked)
@@ -308,14 +313,20 @@ impl Reclaim {
     }
 
     fn begin(&mut self, shared: &Shared, outlook: &Outlook<'_>) -> Did {
-        let stage = if outlook.free >= outlook.reserve.low {
+        if self.is_asked() && self.has_met_demand(outlook) {
+            self.dismiss();
+            self.review(outlook);
+        }
+        let stage = if !outlook.is_short() && !self.is_asked() {
             return Did::Nothing;
         } else if self.may_copy(outlook) {
             Stage::Choose
-        } else if self.may_squeeze(shared, outlook) {
+        } else if outlook.is_short() && self.may_squeeze(shared, outlook) {
             self.squeezed = Some(known(outlook));
             Stage::Flush(Then::Merge)
         } else {
+            // Whoever has asked has got what there was.
+            self.dismiss();
             return Did::Nothing;
         };
         let last_group = match stage {
@@ -332,6 +343,11 @@ impl Reclaim {
             waits_since: None,
         });
         Did::Worked
+    }
+
+    fn has_met_demand(&self, outlook: &Outlook<'_>) -> bool {
+        let zones = candidates((&self.cold, &self.emptied), outlook.state);
+        self.selection.has_met_demand(zones, outlook)
     }
 
     fn advance(
@@ -387,9 +403,12 @@ impl Reclaim {
         // Twice what is wanted, since copies take about as much as they leave.
         let wanted = 2 * (outlook.reserve.low - outlook.reserve.put);
         let enough = self.emptied.len() >= wanted;
-        match self.candidate.filter(|_| !enough) {
-            Some(info) if !self.choice.is_measured(&info) => Stage::Measure(Walk::new(info), 0),
+        match self.selection.candidate.filter(|_| !enough) {
+            Some(info) if !self.selection.choice.is_measured(&info) => {
+                Stage::Measure(Walk::new(info), 0)
+            }
             Some(info) => {
+                self.selection.take(&info);
                 round.job = Some(Job::new(info, shared));
                 Stage::Copy
             }
@@ -413,11 +432,11 @@ impl Reclaim {
                 }
                 Walked::End => {
                     let contents = walk.contents(values);
-                    self.choice.measure(&walk.info().stamp, contents);
+                    self.selection.choice.measure(&walk.info().stamp, contents);
                 }
                 Walked::Damaged => {
                     Counters::add(&shared.counters.damage_seen, 1);
-                    self.choice.pass_over(walk.info(), usize::MAX);
+                    self.selection.choice.pass_over(walk.info(), usize::MAX);
                 }
             }
             self.review(outlook);
@@ -469,7 +488,7 @@ impl Reclaim {
         let info = *job.info();
         let live = outlook.state.zones.get(&info.stamp.zone);
         // Either it is given up, or there is nothing more to be had of it for now.
-        self.choice.pass_over(&info, usize::MAX);
+        self.selection.choice.pass_over(&info, usize::MAX);
         if live.is_some_and(|now| now.stamp == info.stamp && job.is_emptied(now.live)) {
             // What hides the references that are left was seen, so it was written by now.
             round.last_group = shared.progress().written_group;
@@ -504,7 +523,7 @@ impl Reclaim {
     /// The log takes no moves now: what was moved before has to do.
     fn stopped(&mut self, round: &mut Round, outlook: &Outlook<'_>) -> Stage {
         if let Some(job) = round.drop_job() {
-            self.choice.pass_over(job.info(), outlook.free);
+            self.selection.choice.pass_over(job.info(), outlook.free);
         }
         Stage::Flush(Then::Free)
     }

@@ -145,6 +145,9 @@ impl Upkeep {
         let Some(mut merge) = self.merge.take() else {
             return;
         };
+        if merge.drops_tombstones() {
+            shared.stepped.clear();
+        }
         self.keep_rest(merge.output.take_rest());
         Counters::add(&shared.counters.merges, 1);
         let output = merge.output.meta().cloned();

@@ -34,8 +34,10 @@ pub struct Upkeep {
     pub(super) reclaim: Reclaim,
     /// Putting the index in order, where somebody asks for it.
     pub(super) optimizing: Optimizing,
-    /// Bytes of log at the last step of reclaim: whether anybody else is at work.
-    pub(super) log_seen: u64,
+    /// Commits at the last step of reclaim: whether anybody else is at work.
+    pub(super) commits_seen: u64,
+    /// Bytes that reclaim had copied by then.
+    pub(super) copied_seen: u64,
     /// Commits that waited for room may go on, and nobody has woken the writer yet.
     pub(super) let_go: bool,
     /// What follows once the change under way is durable.
@@ -60,11 +62,26 @@ pub(super) enum Optimizing {
     #[default]
     Nothing,
     /// This group and all before it are to be in runs first.
-    Flush(u64),
+    Flush(Cause, u64),
     /// So many merges were begun.
-    Merge(u32),
+    Merge(Cause, u32),
     /// The last one was begun.
-    Last,
+    Merged(Cause),
+    /// Zones are emptied; so many values had been moved before.
+    Reclaim(u64),
+    /// So often there was a dead zone left.
+    Freeing(u32),
+}
+
+/// Why the index is put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A client asks for that and for reclaim.
+    Request,
+    /// Reclaim has moved what it could for that client.
+    Moves,
+    /// Scans had to step over too much.
+    Scans,
 }
 
 #[derive(Debug)]
@@ -118,7 +135,8 @@ impl Upkeep {
             merge: None,
             reclaim: Reclaim::new(shared.progress().written_group),
             optimizing: Optimizing::default(),
-            log_seen: 0,
+            commits_seen: 0,
+            copied_seen: 0,
             let_go: false,
             after: After::Nothing,
             headers: Vec::new(),
@@ -149,6 +167,12 @@ impl Upkeep {
     #[must_use]
     pub fn state(&self) -> &ManifestState {
         &self.ledger.state
+    }
+
+    /// Leaves a run out of merges, as if a block of it could not be read.
+    #[cfg(test)]
+    pub fn distrust(&mut self, run: RunId) {
+        self.damaged.insert(run);
     }
 
     /// What the worker is in the middle of.

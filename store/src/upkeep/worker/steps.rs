@@ -8,6 +8,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::state::{After, Upkeep};
 use crate::engine::progress::Checkup;
@@ -157,24 +158,29 @@ impl Upkeep {
 
     /// Makes room before it is needed, and leaves the disk to others while there is enough of it.
     fn step_reclaim(&mut self, shared: &Shared, now: u64) -> Result<Step, Trouble> {
-        let (log, filled) = {
-            let mut progress = shared.progress();
-            (progress.written_bytes, std::mem::take(&mut progress.filled))
-        };
+        let filled = std::mem::take(&mut shared.progress().filled);
         self.reclaim.note(&filled);
-        let busy = log != std::mem::replace(&mut self.log_seen, log);
+        let commits = shared.counters.commits.load(Ordering::Relaxed);
+        let copied = shared.counters.cold_bytes.load(Ordering::Relaxed);
+        let busy = commits != std::mem::replace(&mut self.commits_seen, commits);
+        let wrote = copied != std::mem::replace(&mut self.copied_seen, copied);
+        let asked = self.reclaim.is_asked();
         let room = (self.reserve, self.space.free());
         let outlook = Outlook::new(&self.ledger.state, room, shared, now);
         if !self.reclaim.is_busy() && !self.is_sound() {
-            return Ok(Step::Idle);
+            self.reclaim.dismiss();
+            return Ok(if asked { Step::Worked } else { Step::Idle });
         }
+        // Beside others it rests, or does a write at a time where somebody waits for it.
         let plenty = usize::midpoint(outlook.reserve.put, outlook.reserve.low);
-        if busy && outlook.free > plenty {
+        if busy && outlook.free > plenty && (wrote || !asked) {
             return Ok(Step::Blocked(Need::Time));
         }
         match self.reclaim.step(shared, &outlook)? {
             Did::Worked => Ok(Step::Worked),
             Did::Waits => Ok(Step::Blocked(Need::Time)),
+            // Whoever has asked for it is told at once.
+            Did::Nothing if asked => Ok(Step::Worked),
             Did::Nothing => Ok(Step::Idle),
             Did::Emptied => {
                 let zones = self.reclaim.take_emptied(&self.ledger.state);

@@ -180,7 +180,7 @@ impl Upkeep {
     }
 
     /// Zones that nothing needs any more.
-    fn idle_zones(&self, shared: &Shared) -> Vec<ZoneId> {
+    pub(super) fn idle_zones(&self, shared: &Shared) -> Vec<ZoneId> {
         let used = |zone: ZoneId| {
             let spare = self.spare.iter().any(|room| room.stamp.zone == zone);
             spare || self.quarantine.contains(&zone) || self.reclaim.pins(zone)
