@@ -25,7 +25,8 @@ pub(crate) enum Figure {
     DeleteToDisk,
     /// Deletes a second that are synced each.
     DeleteSynced,
-    /// Bytes written to the disk for each byte put, the index merged.
+    /// Bytes written to the disk for each byte put, the index merged; with those of others that
+    /// write meanwhile.
     Written,
 }
 

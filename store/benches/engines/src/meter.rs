@@ -1,6 +1,7 @@
 //! Time, the processors' time, bytes that went to the disk, and what the host keeps in memory.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::engine::Outcome;
 
+/// Which of a disk's counters has the sectors of 512 bytes that were written.
+const SECTORS_WRITTEN: usize = 6;
 /// How the kernel marks a file system that is memory.
 const TMPFS: u64 = 0x0102_1994;
 
@@ -89,18 +92,19 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Bytes that this process has sent to disks or made the host send there, less those of files that
-/// were removed before the host did.
-pub(crate) fn written() -> Outcome<u64> {
-    let text = fs::read_to_string("/proc/self/io")?;
-    let of = |name: &str| -> Outcome<u64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        Ok(line
-            .ok_or("the kernel does not count bytes")?
-            .trim()
-            .parse()?)
+/// Bytes that the disk under a folder has been told to write, by whomever; `None` where the host
+/// does not say. What a process is charged with is no measure: the kernel charges it with a whole
+/// folio for each byte that it makes dirty in one, and writes the blocks that are.
+pub(crate) fn written(folder: &Path) -> Outcome<Option<u64>> {
+    sync_all(folder)?;
+    let device = fs::metadata(folder)?.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let Ok(text) = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")) else {
+        return Ok(None);
     };
-    Ok(of("write_bytes:")?.saturating_sub(of("cancelled_write_bytes:")?))
+    let sectors = text.split_ascii_whitespace().nth(SECTORS_WRITTEN);
+    let sectors: u64 = sectors.ok_or("the disk's counters end early")?.parse()?;
+    Ok(Some(sectors * 512))
 }
 
 /// Waits until the file system that holds a folder has written everything.

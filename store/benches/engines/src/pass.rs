@@ -49,8 +49,7 @@ pub(crate) fn run(kind: Kind, folder: &Path, data: &Data, plan: &Plan) -> Outcom
         figures: Figures::new(),
     };
     let engine = kind.open(folder)?;
-    pass.fill(&*engine)?;
-    sync_all(folder)?;
+    pass.fill(&*engine, folder)?;
     pass.read_cached(&*engine)?;
     pass.scan(&*engine)?;
     engine.close()?;
@@ -80,19 +79,21 @@ impl Pass<'_> {
         self.figures.insert(figure, sample);
     }
 
-    fn fill(&mut self, engine: &dyn Engine) -> Outcome {
-        let before = written()?;
+    fn fill(&mut self, engine: &dyn Engine, folder: &Path) -> Outcome {
+        let before = written(folder)?;
         let numbers: Vec<u64> = (0..self.plan.keys).collect();
         let put = |number| engine.put(&key(number), self.data.value(number), Durability::Cached);
         let time = in_parallel(self.plan.threads, &numbers, put)?;
         let last = timed(|| engine.sync())?;
         engine.settle()?;
-        let put = self.plan.keys * self.data.value_length() as u64;
-        let written = Sample {
-            rate: (written()? - before) as f64 / put as f64,
-            processor_us: None,
-        };
-        self.figures.insert(Figure::Written, written);
+        if let Some((before, after)) = before.zip(written(folder)?) {
+            let put = self.plan.keys * self.data.value_length() as u64;
+            let sample = Sample {
+                rate: (after - before) as f64 / put as f64,
+                processor_us: None,
+            };
+            self.figures.insert(Figure::Written, sample);
+        }
         self.note(Figure::Put, self.plan.keys, time);
         self.note(Figure::PutToDisk, self.plan.keys, time + last);
         Ok(())

@@ -21,7 +21,9 @@ fn every_engine_finishes_a_tiny_pass_with_every_figure() {
         for kind in Kind::ALL {
             let folder = tempfile::tempdir().unwrap();
             let figures = pass::run(kind, folder.path(), &data, &plan).unwrap();
-            assert_eq!(figures.len(), 11, "{kind:?}");
+            // Not every host says what its disk writes.
+            let operations = figures.keys().filter(|figure| **figure != Figure::Written);
+            assert_eq!(operations.count(), 10, "{kind:?}");
             assert!(figures[&Figure::Put].rate > 0.0, "{kind:?}");
         }
     }
