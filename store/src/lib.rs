@@ -63,7 +63,9 @@ pub use open::format::{FormatError, FormatOptions, Probe, format, format_as, pro
 pub use open::grow::{GrowError, Growth, grow, growth};
 pub use open::recovery::OpenError;
 pub use open::repair::{Mend, RepairError, mend, mendable};
-pub use open::settings::{SettingsError, read_settings, settings_before_erase, write_settings};
+pub use open::settings::{
+    Kept, SettingsError, read_settings, settings_before_erase, write_settings,
+};
 pub use open::slots::{SlotsError, kdf_of};
 pub use run::{Direction, Gap};
 pub use scrub::report::{ScrubFinding, ScrubStatus};

@@ -10,6 +10,7 @@ mod nearly_full;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kinetic_client::{Client, Config};
 use kinetic_simulator::Rng;
@@ -20,6 +21,8 @@ use writer::{Countdown, Load, Writer};
 
 const ROUNDS: u64 = 50;
 const WRITERS: u64 = 16;
+/// A drive that takes no writes for so long hangs.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Small values, so that kills come in the midst of groups.
 const LOAD: Load = Load {
     keys: 40,
@@ -87,7 +90,8 @@ async fn load_and_kill(
         let client = connect(&drive).await;
         running.spawn(writer.write_until_killed(client, Arc::clone(countdown)));
     }
-    countdown.through().await;
+    let enough = tokio::time::timeout(PATIENCE, countdown.through()).await;
+    enough.expect("the drive takes writes");
     drive.kill().expect("the drive can be killed");
     running.join_all().await
 }

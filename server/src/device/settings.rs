@@ -211,6 +211,44 @@ mod tests {
         }
     }
 
+    /// As drives of version 1 hold them, which must open for ever.
+    const VERSION_1: &[u8] = br#"{
+        "version": 1,
+        "identities": [{
+            "identity": -7, "key": "c2VjcmV0", "max_priority": 5,
+            "scopes": [{
+                "offset": 3, "value": "AP92YWx1ZQ==", "permissions": [0, 8], "tls_required": true
+            }]
+        }],
+        "cluster_version": -9223372036854775808,
+        "erase_pin": {
+            "salt": "AAECAwQFBgcICQoLDA0ODw==", "rounds": 1,
+            "derived": "i/F57D1qcIBBiv5AzlKB8LqqXqCNwubIJuZH8P6K1uI="
+        },
+        "locked": true,
+        "tls": {"certificate": "AQ==", "key": "Ag=="},
+        "firmware": {
+            "image": "AAAAAAAAAAAA", "verified_by": "BwcH",
+            "sha256": "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="
+        }
+    }"#;
+
+    #[test]
+    fn what_drives_of_version_1_hold_can_be_read_and_nothing_is_left_out() {
+        let settings = Settings::decode(VERSION_1).unwrap();
+        let pin = settings.erase_pin.clone().unwrap();
+        assert!(pin.is_of(b"1234") && !pin.is_of(b"12345"));
+        let mut expected = full();
+        expected.erase_pin = Some(pin);
+        let firmware = expected.firmware.as_mut().unwrap();
+        firmware.verified_by = Some(Opaque(vec![7; 3]));
+        assert_eq!(settings, expected);
+        let held: serde_json::Value = serde_json::from_slice(VERSION_1).unwrap();
+        let written: serde_json::Value =
+            serde_json::from_slice(&settings.encode().unwrap()).unwrap();
+        assert_eq!(written, held, "another form takes another version");
+    }
+
     #[test]
     fn what_is_written_reads_back_the_same() {
         for settings in [Settings::default(), full()] {

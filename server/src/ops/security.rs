@@ -16,7 +16,7 @@ use super::acl::{self, InvalidAcl};
 use super::answer::Answer;
 use super::entry::within;
 use super::invalid::Invalid;
-use super::status::unchanged;
+use super::status::{of_kept, unchanged};
 use crate::auth::penalties::Secret;
 use crate::auth::{Grant, factory_record, grant};
 use crate::device::settings::{IdentityRecord, Settings};
@@ -141,29 +141,34 @@ pub fn run(
 ) -> Result<Answer, LockError> {
     let (medium, note) = (&device.medium, |text: &str| device.messages.note(text));
     match request {
-        Security::Nothing => {}
+        Security::Nothing => Ok(Answer::success()),
         Security::Acl(extent, list) => {
             let edit = |settings: &mut Settings| edit(settings, (*extent, list), device);
-            if let Err(refused) = medium.change(edit) {
-                let status = unchanged(refused, |invalid| Invalid::Acl(invalid).into());
-                return Ok(Answer::of(status));
-            }
+            let kept = match medium.change(edit) {
+                Ok(kept) => kept,
+                Err(refused) => {
+                    let status = unchanged(refused, |invalid| Invalid::Acl(invalid).into());
+                    return Ok(Answer::of(status));
+                }
+            };
             let count = list.len();
             note(&match extent {
                 Extent::Replace => format!("the list of identities was replaced by {count}"),
                 Extent::Merge => format!("{count} identities were merged into the list"),
             });
+            Ok(Answer::of(of_kept(&kept)))
         }
         Security::ErasePin(change) => {
-            medium.set_erase_pin(&change.in_rounds(device))?;
+            let kept = medium.set_erase_pin(&change.in_rounds(device))?;
             note("the erase PIN was changed");
+            Ok(Answer::of(of_kept(&kept)))
         }
         Security::LockPin(change) => {
             medium.set_lock_pin(&change.in_rounds(device))?;
             note("the lock PIN was changed");
+            Ok(Answer::success())
         }
     }
-    Ok(Answer::success())
 }
 
 impl PinChange {

@@ -16,7 +16,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use super::answer::Answer;
 use super::entry::Source;
 use super::invalid::Invalid;
-use super::status::unchanged;
+use super::status::{of_kept, unchanged};
 use crate::auth::{Grant, grant};
 use crate::device::Device;
 use crate::device::opaque::Opaque;
@@ -99,9 +99,9 @@ pub fn run(_grant: &Grant<grant::Setup>, request: &Setup, device: &Device) -> An
         }
     };
     match outcome {
-        Ok(()) => {
+        Ok(kept) => {
             device.messages.note(&note);
-            Answer::success()
+            Answer::of(of_kept(&kept))
         }
         Err(error) => Answer::of(unchanged(error, |()| StatusCode::SUCCESS.to_message())),
     }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 
 use kinetic_proto::StatusCode;
 use kinetic_proto::schema::command::Status;
-use kinetic_store::{CommitFailure, ReadError, SettingsError};
+use kinetic_store::{CommitFailure, Kept, ReadError, SettingsError};
 
 use super::acl::InvalidAcl;
 use super::invalid::Invalid;
@@ -90,6 +90,18 @@ pub fn of_lock(error: &LockError) -> Status {
     code.with_text(error.to_string())
 }
 
+/// The status of a change of the settings that was done.
+#[must_use]
+pub fn of_kept(kept: &Kept) -> Status {
+    match kept {
+        Kept::Twice => StatusCode::SUCCESS.to_message(),
+        Kept::Once(error) => StatusCode::INTERNAL_ERROR.with_text(format!(
+            "the change is in force, but only one of its two copies is on the disk ({error}): copy \
+             the data off before the drive is stopped, and replace the disk"
+        )),
+    }
+}
+
 /// The status of settings that are as they were; `refused` says what the edit's own reason is.
 pub fn unchanged<R>(error: Unchanged<R>, refused: impl FnOnce(R) -> Status) -> Status {
     match error {
@@ -104,7 +116,6 @@ fn of_settings(error: &SettingsError) -> Status {
         SettingsError::TooLarge { .. } => StatusCode::NO_SPACE,
         SettingsError::Disk(error) if is_full(error.kind()) => StatusCode::NO_SPACE,
         SettingsError::Disk(_)
-        | SettingsError::OneCopy(_)
         | SettingsError::Slots(_)
         | SettingsError::Damaged
         | SettingsError::ReadOnly

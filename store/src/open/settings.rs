@@ -1,8 +1,8 @@
 //! Settings: opaque bytes that the server keeps on the drive, readable without any key.
 //!
 //! Guarantee: a write is the new settings or the old ones, power cut or not, and once it succeeded
-//! both slots hold the new ones, each synced; a write that fails leaves the old ones in force,
-//! unless it says that they are in one slot. The slots alternate, so that the one in force is never
+//! both slots hold the new ones, each synced, or it says that only one does; a write that fails
+//! leaves the old ones in force. The slots alternate, so that the one in force is never
 //! the one that is being written. Behind the settings of a slot are zeros to its end, so that
 //! nothing is left of longer ones: once a write succeeded, and again once the drive was opened.
 //! Not here: what settings mean (the server).
@@ -39,12 +39,6 @@ pub enum SettingsError {
     /// The disk failed.
     #[error("the disk failed at the settings: {0}")]
     Disk(#[from] io::Error),
-    /// The disk failed at the second copy. The settings are in force.
-    #[error(
-        "the settings are in force, but only one of their two copies is on the disk: {0}. Make the \
-         change again; where that fails, too, copy the data off and replace the disk"
-    )]
-    OneCopy(io::Error),
     /// No slot verifies, though there are settings from the first moment of a drive on.
     #[error("both copies of the drive's settings are damaged")]
     Damaged,
@@ -56,6 +50,15 @@ pub enum SettingsError {
     /// An erase was cut short.
     #[error("the drive is being erased; start it, so that the erase is finished")]
     Erasing,
+}
+
+/// In how many copies the settings lie on the disk, which are in force.
+#[derive(Debug)]
+pub enum Kept {
+    /// In both, each synced.
+    Twice,
+    /// In one, synced: the disk failed at the other one, and one bad sector would take them.
+    Once(io::Error),
 }
 
 /// Why a slot holds no settings of the drive.
@@ -103,7 +106,7 @@ pub fn settings_before_erase(disk: &dyn Disk) -> Result<Option<Vec<u8>>, Setting
 }
 
 /// Replaces the settings of a drive that is not open, durably.
-pub fn write_settings(disk: &dyn Disk, settings: &[u8]) -> Result<(), SettingsError> {
+pub fn write_settings(disk: &dyn Disk, settings: &[u8]) -> Result<Kept, SettingsError> {
     let superblock = slots::choose(disk)?;
     if superblock.state == DriveState::Erasing {
         return Err(SettingsError::Erasing);
@@ -150,7 +153,7 @@ impl<'a> Area<'a> {
         &self,
         settings: &[u8],
         sync: &dyn Fn() -> io::Result<()>,
-    ) -> Result<(), SettingsError> {
+    ) -> Result<Kept, SettingsError> {
         let (bytes, limit) = (settings.len() as u64, self.place(Slot::First).room());
         if bytes > limit {
             return Err(SettingsError::TooLarge { bytes, limit });
@@ -168,7 +171,10 @@ impl<'a> Area<'a> {
         // The new settings are durable, and what the other slot holds is not known any more where
         // this fails: one sector that turns bad in the first would take the settings along.
         let second = self.put(sequence.saturating_add(1), settings);
-        second.and_then(|()| sync()).map_err(SettingsError::OneCopy)
+        Ok(match second.and_then(|()| sync()) {
+            Ok(()) => Kept::Twice,
+            Err(error) => Kept::Once(error),
+        })
     }
 
     /// What both slots hold.
@@ -178,7 +184,8 @@ impl<'a> Area<'a> {
 
     /// Makes sure that both slots hold what is in force. The newer one may be what a host shows
     /// from its cache and could not write, without telling this process: it is written again
-    /// before the other one is touched.
+    /// before the other one is touched. Where the disk does not take the other one, one is enough
+    /// to go on with; the scrub tells of it.
     pub(crate) fn settle(&self, sync: &dyn Fn() -> io::Result<()>) -> Result<(), SettingsError> {
         let SettingsCopy { sequence, settings } = self.read()?;
         let [first, second] = [Slot::First, Slot::Second].map(|slot| self.slot(slot));
@@ -190,8 +197,7 @@ impl<'a> Area<'a> {
         self.put(sequence, &settings)?;
         // No failure may go unnoticed: after a failed sync no later one proves anything.
         sync()?;
-        if !settled {
-            self.put(sequence.saturating_add(1), &settings)?;
+        if !settled && self.put(sequence.saturating_add(1), &settings).is_ok() {
             sync()?;
         }
         Ok(())

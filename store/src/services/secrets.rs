@@ -6,7 +6,7 @@
 
 use std::sync::{PoisonError, TryLockError};
 
-use crate::open::settings::{Area, SettingsError};
+use crate::open::settings::{Area, Kept, SettingsError};
 use crate::seal::Protection;
 use crate::store::Store;
 use crate::upkeep::rewrap::ProtectError;
@@ -31,9 +31,8 @@ impl Store {
         })
     }
 
-    /// Replaces the settings of the drive. After [`SettingsError::OneCopy`] the new ones are in
-    /// force, after any other error the old ones.
-    pub fn write_settings(&self, settings: &[u8]) -> Result<(), SettingsError> {
+    /// Replaces the settings of the drive. After an error the old ones are in force.
+    pub fn write_settings(&self, settings: &[u8]) -> Result<Kept, SettingsError> {
         let inner = &*self.inner;
         let shared = &inner.shared;
         let _one_at_a_time = inner

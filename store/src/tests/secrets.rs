@@ -9,7 +9,7 @@ use crate::layout::superblock::{Slot, Superblock};
 use crate::open::settings::Area;
 use crate::open::slots;
 use crate::{
-    EraseOptions, Kdf, PinKey, Protection, SettingsError, erase, kdf_of, read_settings,
+    EraseOptions, Kdf, Kept, PinKey, Protection, SettingsError, erase, kdf_of, read_settings,
     settings_before_erase, write_settings,
 };
 
@@ -315,7 +315,9 @@ fn a_cut_while_longer_settings_are_replaced_leaves_one_of_both_and_opening_wipes
         let disk = Cuttable::new(&drive.disk, calls);
         let written = write_settings(&*disk, &new);
         // Each of the two writes is one, the zeros behind it, and a sync.
-        assert_eq!(written.is_err(), calls < 6, "{calls} calls");
+        assert_eq!(written.is_err(), calls < 3, "{calls} calls");
+        let is_twice = matches!(written, Ok(Kept::Twice));
+        assert_eq!(is_twice, calls >= 6, "{calls} calls");
         for survives in CUTS {
             let image = disk.after(survives);
             let found = read_settings(&*image).unwrap();
@@ -339,7 +341,9 @@ fn a_cut_in_a_write_of_settings_leaves_old_or_new() {
     for calls in 0..6 {
         let disk = Cuttable::new(&drive.disk, calls);
         let written = write_settings(&*disk, &new);
-        assert_eq!(written.is_err(), calls < 4, "{calls} calls");
+        assert_eq!(written.is_err(), calls < 2, "{calls} calls");
+        let is_twice = matches!(written, Ok(Kept::Twice));
+        assert_eq!(is_twice, calls >= 4, "{calls} calls");
         for survives in CUTS {
             let image = disk.after(survives);
             let is_new = match read_settings(&*image).unwrap() {
@@ -389,13 +393,12 @@ fn settings_in_one_copy_are_in_force_and_told_to_be_so() {
     let shared: Arc<dyn Disk> = Arc::<Cuttable>::clone(&disk);
     let store = Store::open(shared, options(), entropy(5), None).unwrap();
     disk.grant(2);
-    assert!(matches!(
-        store.write_settings(b"new"),
-        Err(SettingsError::OneCopy(_))
-    ));
+    let kept = store.write_settings(b"new");
+    assert!(matches!(kept, Ok(Kept::Once(_))), "{kept:?}");
     assert_eq!(read_settings(&*disk).unwrap(), b"new");
     disk.grant(u64::MAX);
-    store.write_settings(b"newer").unwrap();
+    let kept = store.write_settings(b"newer");
+    assert!(matches!(kept, Ok(Kept::Twice)), "{kept:?}");
     for slot in Area::of(&*disk, &slots::choose(&*disk).unwrap()).copies() {
         assert_eq!(slot.unwrap().settings, b"newer");
     }

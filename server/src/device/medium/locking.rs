@@ -11,7 +11,8 @@ use std::sync::Arc;
 use kinetic_store::open::slots;
 use kinetic_store::seal::wrap::{self, Owner};
 use kinetic_store::{
-    EraseOptions, FormatError, Kdf, PinKey, ProtectError, Protection, SettingsError, SlotsError,
+    EraseOptions, FormatError, Kdf, Kept, PinKey, ProtectError, Protection, SettingsError,
+    SlotsError,
 };
 
 use super::owner::{Closed, Medium, MediumError, State, Unchanged};
@@ -100,10 +101,12 @@ impl Medium {
         if key.is_none() {
             // Without a PIN to wrap the key the lock is only as good as its note. Where that
             // cannot be written the drive is locked all the same, until it is started again.
-            noted = self.change_with(&state, |settings| {
-                settings.locked = true;
-                Ok::<(), LockError>(())
-            });
+            noted = self
+                .change_with(&state, |settings| {
+                    settings.locked = true;
+                    Ok::<(), LockError>(())
+                })
+                .map(drop);
         }
         match self.close(&mut state) {
             Closed::InUse => Err(LockError::InUse),
@@ -151,12 +154,12 @@ impl Medium {
     }
 
     /// Replaces the erase PIN; an empty new one clears it. Where none is set, `old` may be any.
-    pub fn set_erase_pin(&self, change: &NewPin<'_>) -> Result<(), LockError> {
+    pub fn set_erase_pin(&self, change: &NewPin<'_>) -> Result<Kept, LockError> {
         let hash = match change.new {
             [] => None,
             new => Some(PinHash::of(new, change.rounds)?),
         };
-        self.change(|settings| {
+        let kept = self.change(|settings| {
             let set = settings.erase_pin.as_ref();
             if !set.is_none_or(|set| set.is_of(change.old)) {
                 return Err(LockError::WrongPin);
@@ -164,7 +167,7 @@ impl Medium {
             settings.erase_pin = hash;
             Ok(())
         })?;
-        Ok(())
+        Ok(kept)
     }
 
     /// Makes a new drive of it, as [`erase`](Self::erase) does, if that makes all that was there

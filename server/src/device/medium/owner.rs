@@ -3,8 +3,8 @@
 //! Guarantees: whoever has got the store by [`Medium::store`] may use it to the end of what it is
 //! at; it is stopped only when nobody uses it any more, so that everything submitted is done and
 //! told of first. Each opening has an epoch of its own: what was known of an earlier one (tickets,
-//! open batches) means nothing in it. Settings are in force only once they are durable; a change
-//! that cannot be written changes nothing.
+//! open batches) means nothing in it. Settings are in force only once a copy of them is durable; a
+//! change of which none is changes nothing.
 //! Not here: when that happens, and who may ask for it (`ops`).
 
 use std::io;
@@ -17,8 +17,8 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use kinetic_store::disk::Disk;
 use kinetic_store::{
-    EraseOptions, FormatError, OpenError, Options, PinKey, Seal, SettingsError, SlotsError, Store,
-    Threads,
+    EraseOptions, FormatError, Kept, OpenError, Options, PinKey, Seal, SettingsError, SlotsError,
+    Store, Threads,
 };
 
 use crate::device::settings::{BadSettings, Settings};
@@ -51,7 +51,7 @@ pub enum MediumError {
     Threads(io::Error),
 }
 
-/// Why the settings are as they were, or in force and not as safe as they should be.
+/// Why the settings are as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum Unchanged<R> {
     /// Whoever edits them does not want it.
@@ -210,12 +210,11 @@ impl Medium {
         self.cluster_version.load(Ordering::Acquire)
     }
 
-    /// Changes the settings: durably first, then in force. Waits for the disk. Where only one of
-    /// their two copies is on the disk they are in force, and it is an error all the same.
+    /// Changes the settings: durably first, in one copy at least, then in force. Waits for the disk.
     pub fn change<R>(
         &self,
         edit: impl FnOnce(&mut Settings) -> Result<(), R>,
-    ) -> Result<(), Unchanged<R>> {
+    ) -> Result<Kept, Unchanged<R>> {
         self.change_with(&self.lock_state(), edit)
     }
 
@@ -223,18 +222,19 @@ impl Medium {
         &self,
         state: &State,
         edit: impl FnOnce(&mut Settings) -> Result<(), R>,
-    ) -> Result<(), Unchanged<R>> {
+    ) -> Result<Kept, Unchanged<R>> {
         let mut settings = Settings::clone(&self.settings.load());
         edit(&mut settings).map_err(Unchanged::Refused)?;
         let bytes = settings.encode()?;
-        let written = match self.store() {
-            Some(store) => store.write_settings(&bytes),
-            None => kinetic_store::write_settings(&*state.disk, &bytes),
+        let kept = match self.store() {
+            Some(store) => store.write_settings(&bytes)?,
+            None => kinetic_store::write_settings(&*state.disk, &bytes)?,
         };
-        if matches!(written, Ok(()) | Err(SettingsError::OneCopy(_))) {
-            self.put_in_force(settings);
+        if let Kept::Once(error) = &kept {
+            tracing::error!(%error, "settings are in force of which only one copy is on the disk");
         }
-        Ok(written?)
+        self.put_in_force(settings);
+        Ok(kept)
     }
 
     /// Gets everything done and synced that was submitted, then lets the store go. `false` when
@@ -270,7 +270,9 @@ impl Medium {
         if settings.locked {
             let mut unlocked = settings;
             unlocked.locked = false;
-            store.write_settings(&unlocked.encode()?)?;
+            if let Kept::Once(error) = store.write_settings(&unlocked.encode()?)? {
+                tracing::error!(%error, "only one copy on the disk says that it is unlocked");
+            }
             self.put_in_force(unlocked);
         } else {
             self.put_in_force(settings);
@@ -405,7 +407,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn settings_of_which_there_is_one_copy_are_in_force_and_an_error() {
+    fn settings_of_which_there_is_one_copy_are_in_force_and_it_is_told() {
         for (syncs, in_force) in [(0, 0), (1, 7)] {
             let disk = disk();
             drop(on(&disk));
@@ -417,11 +419,12 @@ pub(super) mod tests {
                 settings.cluster_version = 7;
                 Ok::<(), &str>(())
             });
-            let Err(Unchanged::Write(error)) = changed else {
-                panic!("{changed:?}")
-            };
-            let is_one = matches!(error, SettingsError::OneCopy(_));
-            assert_eq!((is_one, medium.cluster_version()), (syncs == 1, in_force));
+            match changed {
+                Ok(Kept::Once(_)) => assert_eq!(syncs, 1),
+                Err(Unchanged::Write(_)) => assert_eq!(syncs, 0),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(medium.cluster_version(), in_force);
             drop(medium);
             assert_eq!(on(&disk).cluster_version(), in_force);
         }

@@ -9,7 +9,7 @@ use kinetic_store::layout::settings::{Place, WIDTH};
 use kinetic_store::layout::superblock::Slot;
 use kinetic_store::open::slots;
 use kinetic_store::{
-    EraseOptions, Kdf, OpenError, PinKey, Protection, Store, erase, read_settings,
+    EraseOptions, Kdf, Kept, OpenError, PinKey, Protection, Store, erase, read_settings,
 };
 
 use super::state::{Machine, Secrets};
@@ -49,9 +49,9 @@ impl Machine {
             let written = store.write_settings(&settings);
             self.secrets.settings.push(settings);
             // Nobody is told of anything once the machine has stopped.
-            let told = written.is_ok() && !self.is_stopped();
+            let told = matches!(written, Ok(Kept::Twice)) && !self.is_stopped();
             keep_last(&mut self.secrets.settings, told);
-            written.map_err(|error| error.to_string())
+            written.map(drop).map_err(|error| error.to_string())
         } else {
             let (wanted, protection) = match number % 3 {
                 0 => (None, Protection::Open),
@@ -70,7 +70,7 @@ impl Machine {
         };
         let failed = self.watched.sync_failed() || self.watched.write_failed();
         match done {
-            // The second slot is written for whoever comes next; the answer is right without it.
+            // The second slot may not have been written.
             Ok(()) if failed || self.is_stopped() => Ok(()),
             Ok(()) => self.check_slots(),
             Err(_) if failed || self.is_stopped() || self.is_damaged() => Ok(()),
@@ -146,6 +146,10 @@ impl Machine {
             return Broken::found(Promise::Contents, detail);
         }
         self.secrets.settings = vec![found];
+        // A slot that the disk does not take is written by the next start.
+        if self.watched.write_failed() {
+            return Ok(());
+        }
         self.check_slots()
     }
 

@@ -49,7 +49,7 @@ fn pin<'a>(old: &'a [u8], new: &'a [u8]) -> NewPin<'a> {
     NewPin { old, new, rounds }
 }
 
-fn is_wrong(outcome: Result<(), LockError>) -> bool {
+fn is_wrong<T>(outcome: Result<T, LockError>) -> bool {
     matches!(outcome, Err(LockError::WrongPin))
 }
 
