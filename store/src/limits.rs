@@ -145,7 +145,8 @@ pub const CACHE_BYTES: u64 = 32 << 20;
 pub const UNSYNCED_BYTES: u64 = 32 << 20;
 /// Age in microseconds at which unsynced writes are synced.
 pub const UNSYNCED_AGE_US: u64 = 1_000_000;
-/// Bytes of keys, metadata and values that commits waiting in the queue may hold.
+/// Bytes of keys, metadata and values that commits waiting in the queue may hold, one commit and
+/// [`LANE_TURN`] for each lane not counted: nobody is kept out for good.
 pub const QUEUE_BYTES: u64 = 32 << 20;
 /// Bytes that a waiting commit counts there beside its own: what it costs to remember it.
 pub const COMMIT_COST: u64 = 128;
@@ -193,6 +194,8 @@ const _: () =
 const _: () = assert!(SEAL_BUFFER as u64 >= GROUP_TARGET);
 // A group holds a turn of many lanes, and the queue several groups of a single one.
 const _: () = assert!(LANE_TURN * 32 <= GROUP_TARGET && GROUP_TARGET * 4 <= QUEUE_BYTES / 2);
+// One commit, which half a zone bounds, at most doubles the queue.
+const _: () = assert!(MAX_ZONE / 2 <= QUEUE_BYTES);
 const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);
 const SEALED_VALUE: usize = MAX_VALUE + MAX_VALUE.div_ceil(SEAL_CHUNK) * SEAL_TAG;
 const _: () =

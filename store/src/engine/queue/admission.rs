@@ -1,19 +1,24 @@
 //! Who may queue a commit now, and who is told when there is room.
 //!
-//! Guarantee: bounded in bytes. A lane of which nothing waits may always queue one commit, so that
-//! nobody is kept out; beyond that it may hold as much as it leaves free for others, so that one
-//! lane takes half of the queue at most, two a third each. Whoever was refused is told once its
-//! commit can be queued, or once the queue is closed; none is forgotten, because something of its
-//! lane waits, and when that is taken, the lane is looked at.
+//! Guarantee: bounded in bytes. A lane of which nothing waits may queue one commit as long as no
+//! more than the limit waits, however large the commit is, and one of [`LANE_TURN`] in any case, so
+//! that nobody is kept out by the size of what it writes. Beyond that a lane may hold as much as it
+//! leaves free for others, so that one takes half of the queue at most, two a third each. So what
+//! waits exceeds the limit by one commit, and by [`LANE_TURN`] for each lane.
+//! Whoever was refused is told once there is room for its commit, in turn and no more at once than
+//! find room, or once the queue is closed. None is forgotten: who is refused finds something
+//! waiting, all are looked at whenever some of that is taken, and with the last of it all are told.
 //! Not here: whose commit the writer takes next (`turns`).
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::lane::{Lane, Ticket};
 use super::turns::{Queued, Turns, cost};
 use crate::engine::commit::{Commit, Prepared, Waiter};
+use crate::limits::LANE_TURN;
 
 /// A commit that the queue did not take; nothing was done.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ struct Inner {
     turns: Turns,
     /// Lanes to be told when there is room, by number.
     refused: BTreeMap<u64, Refused>,
+    /// Number of the lane that was told last.
+    told: u64,
     closed: bool,
 }
 
@@ -50,7 +57,7 @@ struct Refused {
 }
 
 impl Queue {
-    /// A queue of at most `limit` bytes, and one commit of each lane beyond that.
+    /// A queue of `limit` bytes, one commit, and [`LANE_TURN`] for each lane at most.
     #[must_use]
     pub fn new(limit: u64) -> Self {
         Self {
@@ -84,7 +91,7 @@ impl Queue {
             return Err(SubmitError::Closed(Box::new(prepared.commit)));
         }
         let cost = cost(&prepared);
-        if inner.admits(lane, cost, self.limit) {
+        if inner.admits((lane, cost), inner.turns.cost(), self.limit) {
             inner.refused.remove(&lane.number());
             return Ok(inner.turns.append(lane, prepared));
         }
@@ -156,22 +163,38 @@ impl Queue {
 }
 
 impl Inner {
-    fn admits(&self, lane: &Lane, cost: u64, limit: u64) -> bool {
+    /// Whether a commit that counts so much finds room in its lane while `total` waits in all.
+    fn admits(&self, (lane, cost): (&Lane, u64), total: u64, limit: u64) -> bool {
         match self.turns.cost_of(lane) {
-            Some(held) => held + cost <= limit.saturating_sub(self.turns.cost()),
-            None => true,
+            Some(held) => held + cost <= limit.saturating_sub(total),
+            None => total <= limit || cost <= LANE_TURN,
         }
     }
 
-    /// Lanes that were refused and would not be now.
+    /// Lanes that were refused and together find room now, from behind the last one that was told
+    /// on. When nothing waits, all of them: nothing would look again for those who are left out,
+    /// if those who are told make no use of it.
     fn admitted(&mut self, limit: u64) -> Vec<Refused> {
-        let refused = self.refused.iter();
-        let admitted = refused.filter(|(_, one)| self.admits(&one.lane, one.cost, limit));
-        let numbers: Vec<u64> = admitted.map(|(number, _)| *number).collect();
-        let taken = numbers
-            .iter()
-            .filter_map(|number| self.refused.remove(number));
-        taken.collect()
+        let waiting = self.turns.cost();
+        if waiting == 0 {
+            return std::mem::take(&mut self.refused).into_values().collect();
+        }
+        let behind = (Bound::Excluded(self.told), Bound::Unbounded);
+        let round = self.refused.range(behind);
+        let round = round.chain(self.refused.range(..=self.told));
+        let mut total = waiting;
+        let mut numbers = Vec::new();
+        for (number, one) in round {
+            if self.admits((&one.lane, one.cost), total, limit) {
+                total += one.cost;
+                numbers.push(*number);
+            }
+        }
+        self.told = numbers.last().copied().unwrap_or(self.told);
+        let admitted = numbers.iter();
+        admitted
+            .filter_map(|number| self.refused.remove(number))
+            .collect()
     }
 }
 
@@ -180,119 +203,4 @@ fn tell(lanes: impl Iterator<Item = Refused>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::engine::commit::{Completion, Durability};
-    use crate::engine::queue::turns::tests::commit;
-    use crate::error::CommitError;
-    use crate::limits::COMMIT_COST;
-
-    #[derive(Default)]
-    struct Told(AtomicU64);
-
-    impl Completion for Told {
-        fn complete(&self, _token: u64, outcome: Result<(), CommitError>) {
-            assert_eq!(outcome, Ok(()));
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    impl Told {
-        fn lane(self: &Arc<Self>, queue: &Queue) -> Lane {
-            let completion = Arc::<Self>::clone(self);
-            queue.lane(Waiter {
-                token: 1,
-                completion,
-            })
-        }
-
-        fn times(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
-
-    /// Queues a thousand bytes, if there is room.
-    fn push(queue: &Queue, lane: &Lane) -> bool {
-        let bytes = 1000 - usize::try_from(COMMIT_COST).unwrap();
-        let pushed = queue.push(lane, commit(bytes, Durability::WriteBack));
-        pushed.is_ok()
-    }
-
-    fn push_all(queue: &Queue, lane: &Lane) -> usize {
-        std::iter::repeat_with(|| push(queue, lane))
-            .take_while(|taken| *taken)
-            .count()
-    }
-
-    fn take(queue: &Queue, mut count: usize) -> usize {
-        let taken = queue.take_while(|_| {
-            let more = count > 0;
-            count = count.saturating_sub(1);
-            more
-        });
-        taken.len()
-    }
-
-    #[test]
-    fn one_lane_takes_half_of_the_queue_two_a_third_each_and_newcomers_find_room() {
-        let (queue, told) = (Queue::new(60_000), Arc::<Told>::default());
-        let [first, second, third] = [(); 3].map(|()| told.lane(&queue));
-        assert_eq!(push_all(&queue, &first), 30);
-        assert_eq!(push_all(&queue, &second), 15);
-        // What the first one gives up the second one may take.
-        assert!(take(&queue, 45) == 45 && queue.waiting() == (0, 0));
-        let turn = || push(&queue, &first) | push(&queue, &second);
-        assert_eq!(
-            std::iter::repeat_with(turn).take_while(|any| *any).count(),
-            20
-        );
-        assert_eq!(push_all(&queue, &third), 10);
-    }
-
-    #[test]
-    fn everybody_may_queue_one_commit_however_full_the_queue_is() {
-        let (queue, told) = (Queue::new(10_000), Arc::<Told>::default());
-        for _ in 0..100 {
-            assert_eq!(push_all(&queue, &told.lane(&queue)).min(1), 1);
-        }
-        let large = told.lane(&queue);
-        let pushed = queue.push(&large, commit(1 << 20, Durability::WriteBack));
-        assert!(pushed.is_ok() && !push(&queue, &large));
-    }
-
-    #[test]
-    fn who_finds_no_room_is_told_once_when_there_is_some() {
-        let (queue, told) = (Queue::new(60_000), Arc::<Told>::default());
-        let (patient, other) = (told.lane(&queue), Arc::<Told>::default());
-        let other = other.lane(&queue);
-        assert_eq!(
-            (push_all(&queue, &patient), push_all(&queue, &other)),
-            (30, 15)
-        );
-        assert!(!push(&queue, &patient), "asking twice changes nothing");
-        // 15 and 30 of 60 wait: 15 are free. The patient one gets in once it has no more than that.
-        let mut taken = 0;
-        while told.times() == 0 {
-            taken += take(&queue, 1);
-            assert!(taken < 45, "nobody tells it");
-        }
-        assert!(push(&queue, &patient), "it was told too early");
-        take(&queue, 100);
-        assert_eq!(told.times(), 1);
-    }
-
-    #[test]
-    fn a_queue_that_closes_tells_all_who_wait_for_room() {
-        let (queue, told) = (Queue::new(10_000), Arc::<Told>::default());
-        let lanes = [(); 3].map(|()| told.lane(&queue));
-        lanes
-            .iter()
-            .for_each(|lane| assert!(push_all(&queue, lane) > 0));
-        queue.close_after(commit(0, Durability::Flush));
-        assert_eq!(told.times(), 3);
-        let refused = queue.push(&lanes[0], commit(1, Durability::WriteBack));
-        assert!(matches!(refused, Err(SubmitError::Closed(_))));
-    }
-}
+mod tests;
