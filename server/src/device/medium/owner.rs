@@ -210,7 +210,7 @@ impl Medium {
         self.cluster_version.load(Ordering::Acquire)
     }
 
-    /// Changes the settings: durably first, in one copy at least, then in force. Waits for the disk.
+    /// Changes the settings: durably first, in one copy at least, then in force. Waits for disk.
     pub fn change<R>(
         &self,
         edit: impl FnOnce(&mut Settings) -> Result<(), R>,
