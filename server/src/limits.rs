@@ -50,6 +50,9 @@ pub const UPCOMING_WRITES: usize = 32;
 /// Bytes that they may hold, the last one not counted.
 pub const UPCOMING_BYTES: usize = 4 << 20;
 
+/// Keys of a write that are looked for in memory on the connection's own task.
+pub const LOOK_AHEAD_INLINE: usize = 64;
+
 /// Keys that are looked up for one of them before other reads have their turn.
 pub const LOOK_AHEAD_TURN: usize = 64;
 
@@ -229,6 +232,9 @@ const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);
 const _: () =
     assert!((WARNINGS + MESSAGE_LINES) * (MESSAGE_LINE_BYTES + 1) < MAX_MESSAGE_SIZE as usize);
+const _: () = assert!(UPCOMING_WRITES <= PENDING_WRITES && UPCOMING_BYTES <= BACKLOG_BYTES);
+const _: () = assert!(LOOK_AHEAD_INLINE <= LOOK_AHEAD_TURN);
+const _: () = assert!(LOOK_AHEAD_TURN <= MOST_BATCH_OPERATIONS as usize);
 const _: () = assert!(COPIED_VALUE_BYTES <= MAX_VALUE_SIZE as usize);
 const _: () = assert!(MAX_OPERATIONS_PER_BATCH <= MOST_BATCH_OPERATIONS);
 const _: () = assert!(MOST_BATCH_OPERATIONS as usize <= MAX_COMMIT_OPERATIONS);

@@ -24,7 +24,7 @@ use super::clock::Clock;
 use super::workers::{ChangeJob, Job, Task, Workers};
 use crate::auth::penalties::Source;
 use crate::device::statistics::Tally;
-use crate::limits::{PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
+use crate::limits::{LOOK_AHEAD_INLINE, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
 use crate::ops::status::{locked, of_commit};
 use crate::ops::{Answer, Read, Write, answers_with_entry};
 use crate::session::reply::Route;
@@ -232,27 +232,34 @@ impl Executor {
             epoch,
             state,
         });
-        match self.upcoming.is_full() {
-            true => Flow::Wait,
-            false => Flow::Go,
+        if self.upcoming.is_full() {
+            Flow::Wait
+        } else {
+            Flow::Go
         }
     }
 
-    /// Keys that the store's writer will look up and that are not in memory.
+    /// Keys that the store's writer will look up, from the first one on that is not in memory, or
+    /// that was not looked for here: a batch has too many to keep other connections waiting.
     fn unread(&self, commit: &Commit, epoch: Option<u64>) -> Vec<Bytes> {
-        let mut checked = commit.mutations.iter().filter(|one| one.is_checked());
-        let Some(first) = checked.next() else {
+        let checked = commit.mutations.iter().filter(|one| one.is_checked());
+        let mut keys = checked.map(|one| one.key()).peekable();
+        if keys.peek().is_none() {
             return Vec::new();
-        };
+        }
         let Some(store) = self.drive.device.store_of(epoch) else {
             return Vec::new();
         };
-        let keys = std::iter::once(first).chain(checked).map(|one| one.key());
-        let unread = keys.filter(|key| !store.look_ahead(key, Effort::Cached));
-        unread.cloned().collect()
+        for _ in 0..LOOK_AHEAD_INLINE {
+            let in_memory = keys.next_if(|key| store.look_ahead(key, Effort::Cached));
+            if in_memory.is_none() {
+                break;
+            }
+        }
+        keys.cloned().collect()
     }
 
-    /// Has these read. Where the readers have no room, the writer reads them itself.
+    /// Has these read. Where the readers have no room, the inbox will hear of it.
     fn look_ahead(&self, unread: Vec<Bytes>, (token, epoch): (u64, Option<u64>)) -> State {
         if unread.is_empty() {
             return State::Ready;
@@ -263,9 +270,26 @@ impl Executor {
             token,
             inbox: Arc::clone(&self.inbox),
         };
-        match self.workers.readers.submit(Box::new(job)) {
-            Ok(()) => State::Reading,
-            Err(_no_room) => State::Ready,
+        match self
+            .workers
+            .readers
+            .submit(Box::new(job))
+            .map_err(|job| job.task)
+        {
+            Err(Task::LookAhead(unread)) => State::Unread(unread),
+            Ok(()) | Err(Task::Answer(_)) => State::Reading,
+        }
+    }
+
+    /// Has read what the readers had no room for, in order, until they have none again.
+    fn look_ahead_again(&mut self) {
+        while let Some((unread, token, epoch)) = self.upcoming.take_unread() {
+            let state = self.look_ahead(unread, (token, epoch));
+            let refused = matches!(state, State::Unread(_));
+            self.upcoming.set(token, state);
+            if refused {
+                return;
+            }
         }
     }
 
@@ -447,8 +471,8 @@ impl Executor {
     fn finish(&mut self, done: Done, now_us: u64) {
         match done {
             Done::Commit(PUBLISHED, _) => self.publish_asked = false,
-            // What is held for it is tried again in the turn that this begins.
-            Done::Commit(ROOM, _) => {}
+            // What else is held for it is tried again in the turn that this begins.
+            Done::Commit(ROOM, _) => self.look_ahead_again(),
             Done::Commit(token, outcome) => {
                 let Some(mut waiting) = self.pending.remove(token) else {
                     return;
@@ -468,7 +492,7 @@ impl Executor {
                     self.answer(&waiting, *answer, now_us);
                 }
             }
-            Done::LookedAhead(token) => self.upcoming.is_read(token),
+            Done::LookedAhead(token) => self.upcoming.set(token, State::Ready),
             Done::Read(token, answer) => {
                 self.disk_reads = self.disk_reads.saturating_sub(1);
                 if let Some(mut waiting) = self.pending.remove(token) {

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use kinetic_store::{Commit, Mutation};
 
 use crate::limits::{REQUEST_COST_BYTES, UPCOMING_BYTES, UPCOMING_WRITES};
@@ -26,8 +27,10 @@ pub(crate) struct UpcomingWrite {
 }
 
 /// Whether a write may be queued once it is the first one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum State {
+    /// The readers had no room for what it needs: these keys.
+    Unread(Vec<Bytes>),
     /// What it needs is being read.
     Reading,
     /// It may.
@@ -68,11 +71,22 @@ impl Upcoming {
         self.writes.push_front(write);
     }
 
-    /// What the write with this token needs is read.
-    pub(crate) fn is_read(&mut self, token: u64) {
+    /// What the first one needs that is neither read nor being read, and its token and opening.
+    /// Whoever takes it sets its state.
+    pub(crate) fn take_unread(&mut self) -> Option<(Vec<Bytes>, u64, Option<u64>)> {
+        self.writes.iter_mut().find_map(|write| {
+            let State::Unread(keys) = &mut write.state else {
+                return None;
+            };
+            Some((std::mem::take(keys), write.commit.token, write.epoch))
+        })
+    }
+
+    /// Whether what the write with this token needs is read now.
+    pub(crate) fn set(&mut self, token: u64, state: State) {
         let mut writes = self.writes.iter_mut();
         if let Some(write) = writes.find(|write| write.commit.token == token) {
-            write.state = State::Ready;
+            write.state = state;
         }
     }
 
@@ -107,7 +121,7 @@ mod tests {
 
     fn write(token: u64, bytes: usize, state: State) -> UpcomingWrite {
         let mutation = Mutation::Put {
-            key: bytes::Bytes::from_static(b"key"),
+            key: Bytes::from_static(b"key"),
             value: vec![0; bytes].into(),
             attributes: Attributes::default(),
             expected: Expected::Any,
@@ -136,9 +150,9 @@ mod tests {
             let ready = std::iter::from_fn(|| upcoming.pop_ready());
             ready.map(|write| write.commit.token).collect()
         };
-        upcoming.is_read(3);
+        upcoming.set(3, State::Ready);
         assert!(leave(&mut upcoming).is_empty());
-        upcoming.is_read(1);
+        upcoming.set(1, State::Ready);
         let first = upcoming.pop_ready().unwrap();
         upcoming.put_back(first);
         assert_eq!(leave(&mut upcoming), [1, 2, 3, 4]);

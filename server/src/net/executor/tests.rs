@@ -2,6 +2,8 @@
 //! for which something is looked up first.
 
 use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
 use kinetic_proto::schema::Command;
@@ -186,8 +188,14 @@ async fn a_write_that_finds_the_queue_full_goes_on_when_the_store_tells_of_room(
     }
 }
 
-/// A disk of which nothing is ever in memory.
-struct Cold(MemoryDisk);
+/// A disk of which nothing is ever in memory. Who reads it waits while the gate is held.
+struct Cold(MemoryDisk, Arc<Gate>);
+
+#[derive(Default)]
+struct Gate {
+    reads: Mutex<()>,
+    waiting: AtomicUsize,
+}
 
 impl Disk for Cold {
     fn capacity(&self) -> u64 {
@@ -199,6 +207,9 @@ impl Disk for Cold {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.1.waiting.fetch_add(1, Ordering::SeqCst);
+        drop(self.1.reads.lock());
+        self.1.waiting.fetch_sub(1, Ordering::SeqCst);
         self.0.read_at(offset, buffer)
     }
 
@@ -221,6 +232,11 @@ impl Disk for Cold {
 
 /// On a drive whose index lies on the disk and nowhere else, with `key` stored as version `one`.
 fn cold_executor() -> Executor {
+    gated_executor(&Arc::default())
+}
+
+/// The same, whose reads of the disk wait at a gate.
+fn gated_executor(gate: &Arc<Gate>) -> Executor {
     let disk = MemoryDisk::new(256 << 20);
     let options = kinetic_store::FormatOptions {
         uuid: [1; 16],
@@ -228,7 +244,7 @@ fn cold_executor() -> Executor {
         zone_size: None,
     };
     kinetic_store::format(&disk, &options).unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(Cold(disk));
+    let disk: Arc<dyn Disk> = Arc::new(Cold(disk, Arc::clone(gate)));
     let open = || Medium::open(Arc::clone(&disk), kinetic_store::Options::default()).unwrap();
     let medium = open();
     let inbox = Arc::<Inbox>::default();
@@ -329,4 +345,75 @@ async fn a_write_that_was_looking_ahead_when_the_drive_was_erased_is_not_done_af
     }
     assert_eq!(executor.answered(), [StatusCode::DEVICE_LOCKED]);
     assert!(executor.is_empty());
+}
+
+fn checked(keys: impl Iterator<Item = Bytes>) -> Commit {
+    let delete = |key| kinetic_store::Mutation::Delete {
+        key,
+        expected: kinetic_store::Expected::Version(Bytes::from_static(b"one")),
+    };
+    Commit {
+        mutations: keys.map(delete).collect(),
+        durability: kinetic_store::Durability::WriteBack,
+        token: 1,
+        completion: completion(&Arc::<Inbox>::default()),
+    }
+}
+
+#[test]
+fn no_more_keys_are_looked_for_on_the_connections_task_than_the_limit_says() {
+    let batch = || {
+        let keys = (0_u32..100).map(|number| Bytes::copy_from_slice(&number.to_be_bytes()));
+        checked(keys)
+    };
+    let executor = executor();
+    let epoch = Some(executor.drive.device.store().unwrap().epoch());
+    let unread = executor.unread(&batch(), epoch);
+    assert_eq!(unread.len(), 100 - LOOK_AHEAD_INLINE);
+    let cold = cold_executor();
+    let epoch = Some(cold.drive.device.store().unwrap().epoch());
+    let keys = [&b"key"[..], b"a", b"b"].map(Bytes::from_static);
+    assert_eq!(cold.unread(&checked(keys.iter().cloned()), epoch), keys);
+}
+
+#[tokio::test]
+async fn a_write_whose_look_ahead_finds_no_room_waits_for_some_and_the_writer_reads_nothing() {
+    let gate = Arc::<Gate>::default();
+    let mut executor = gated_executor(&gate);
+    let closed = gate.reads.lock().unwrap();
+    let epoch = Some(executor.drive.device.store().unwrap().epoch());
+    let other = Arc::<Inbox>::default();
+    let fill = || {
+        let job = Job {
+            task: Task::LookAhead(vec![Bytes::from_static(b"key")]),
+            epoch,
+            token: 1,
+            inbox: Arc::clone(&other),
+        };
+        executor.workers.readers.submit(Box::new(job))
+    };
+    fill().unwrap();
+    while gate.waiting.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    while fill().is_ok() {}
+    let [first, second] = [
+        versioned_put(1, b"one", b"two"),
+        versioned_put(2, b"two", b"three"),
+    ];
+    for request in [&first, &second] {
+        assert_eq!(executor.execute(&decoded(request, b"new"), 0), Flow::Go);
+    }
+    assert_eq!(executor.resume(), Flow::Go);
+    assert!(
+        !executor.upcoming.is_empty(),
+        "nothing waits for the readers"
+    );
+    drop(closed);
+    while !executor.is_idle() {
+        executor.go_on().await;
+    }
+    assert_eq!(executor.answered(), [StatusCode::SUCCESS; 2]);
+    let store = executor.drive.device.store().unwrap();
+    assert_eq!(store.status().writer_reads, 0);
 }

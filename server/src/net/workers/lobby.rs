@@ -1,21 +1,24 @@
 //! Who waits for room in a full queue of a pool of threads.
 //!
-//! Guarantee: whoever is refused is told when a place is free, first come, first served: each job
-//! that is taken out lets one in, and the last one all. None is forgotten: a refusal is written
-//! down under the lock under which the next place is announced, and who waits in vain, since
-//! whoever was told before has gone, is told when the queue is empty.
+//! Guarantee: whoever is refused is told when a place is free, in the order in which they were
+//! refused: each job that is taken out tells one, and the last one all. The place is not kept for
+//! them: a newcomer may take it first, and then they wait again, behind the others. None is
+//! forgotten: a refusal is written down under the lock under which the next place is announced, and
+//! who waits in vain, since whoever was told before has gone, is told when the queue is empty.
+//! Connections that are gone are passed over.
 //! Not here: the store's queue, which tells by itself.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crossbeam::channel::{Receiver, Sender, TrySendError};
 
 use crate::net::buffers::inbox::Inbox;
 
-/// Connections that wait for room in one queue. At most all of them.
+/// Connections that wait for room in one queue. At most all of them, since each refusal drops those
+/// that are gone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lobby(Arc<Mutex<VecDeque<Arc<Inbox>>>>);
+pub(super) struct Lobby(Arc<Mutex<VecDeque<Weak<Inbox>>>>);
 
 impl Lobby {
     /// Queues a job, or gives it back where there is no room: then this inbox hears of room.
@@ -30,8 +33,9 @@ impl Lobby {
         else {
             return Ok(());
         };
-        if !waiting.iter().any(|one| Arc::ptr_eq(one, inbox)) {
-            waiting.push_back(Arc::clone(inbox));
+        waiting.retain(|one| one.strong_count() > 0);
+        if !waiting.iter().any(|one| one.as_ptr() == Arc::as_ptr(inbox)) {
+            waiting.push_back(Arc::downgrade(inbox));
         }
         Err(job)
     }
@@ -40,7 +44,8 @@ impl Lobby {
     pub(super) fn place_is_free<T>(&self, queue: &Receiver<T>) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = if queue.is_empty() { waiting.len() } else { 1 };
-        let told: Vec<_> = (0..count).filter_map(|_| waiting.pop_front()).collect();
+        let present = std::iter::from_fn(|| waiting.pop_front()).filter_map(|one| one.upgrade());
+        let told: Vec<Arc<Inbox>> = present.take(count).collect();
         drop(waiting);
         told.iter().for_each(|inbox| inbox.put_room());
     }
@@ -63,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_a_queue_full_is_told_of_room_first_come_first_served() {
+    fn who_finds_a_queue_full_is_told_of_room_in_the_order_of_their_coming() {
         let (lobby, (jobs, queue)) = (Lobby::default(), bounded(2));
         let inboxes = [(); 3].map(|()| Arc::<Inbox>::default());
         assert_eq!(lobby.send(&jobs, 0, &inboxes[0]), Ok(()));
@@ -80,6 +85,24 @@ mod tests {
         queue.recv().unwrap();
         lobby.place_is_free(&queue);
         assert_eq!(told(&inboxes), [false; 3], "once each");
+    }
+
+    #[test]
+    fn who_is_gone_is_passed_over() {
+        let (lobby, (jobs, queue)) = (Lobby::default(), bounded(2));
+        let inboxes = [(); 3].map(|()| Arc::<Inbox>::default());
+        for inbox in [&inboxes[0], &inboxes[0]] {
+            assert_eq!(lobby.send(&jobs, 0, inbox), Ok(()));
+        }
+        let gone = Arc::<Inbox>::default();
+        assert_eq!(lobby.send(&jobs, 1, &gone), Err(1));
+        for (job, inbox) in [(2, &inboxes[1]), (3, &inboxes[2])] {
+            assert_eq!(lobby.send(&jobs, job, inbox), Err(job));
+        }
+        drop(gone);
+        queue.recv().unwrap();
+        lobby.place_is_free(&queue);
+        assert_eq!(told(&inboxes), [false, true, false]);
     }
 
     #[test]
