@@ -17,22 +17,13 @@ use crate::auth::{Access, grant};
 use crate::device::Device;
 use crate::limits::{NEIGHBOUR_TRIES, NEIGHBOURS_INLINE, NEIGHBOURS_TURN};
 
-/// Which neighbour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The smallest key that is greater.
-    Next,
-    /// The greatest key that is smaller.
-    Previous,
-}
-
 /// A GETNEXT or GETPREVIOUS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbour {
     /// The key to start at; it is never the answer.
     pub key: Bytes,
     /// Which way to go.
-    pub side: Side,
+    pub direction: Direction,
     /// How much of the entry.
     pub extent: Extent,
 }
@@ -40,13 +31,13 @@ pub struct Neighbour {
 impl Neighbour {
     /// Reads the fields that either has.
     pub fn parse(
-        side: Side,
+        direction: Direction,
         entry: &KeyValueView<'_>,
         source: &Source<'_>,
     ) -> Result<Self, Invalid> {
         Ok(Self {
             key: source.key(entry)?,
-            side,
+            direction,
             extent: Extent::of(entry),
         })
     }
@@ -71,11 +62,7 @@ pub fn run(
     };
     let (mut passed, mut tries) = (0, 0);
     while tries < NEIGHBOUR_TRIES {
-        let direction = match request.side {
-            Side::Next => Direction::Forward,
-            Side::Previous => Direction::Backward,
-        };
-        let found = store.neighbour(&request.key, direction, effort);
+        let found = store.neighbour(&request.key, request.direction, effort);
         let (key, metadata) = match found {
             Ok(Found::Found(key, metadata)) => (key, metadata),
             Ok(Found::Beyond(key)) => {

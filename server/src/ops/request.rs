@@ -3,6 +3,7 @@
 //! Guarantee: below this file no optional field of the wire is seen, and every size is in bounds.
 
 use kinetic_proto::{CommandView, KeyValueView, MessageType};
+use kinetic_store::Direction;
 use prost::Message;
 
 use super::delete::Delete;
@@ -13,7 +14,7 @@ use super::get_version::GetVersion;
 use super::invalid::Invalid;
 use super::media_optimize::MediaOptimize;
 use super::media_scan::MediaScan;
-use super::neighbour::{Neighbour, Side};
+use super::neighbour::Neighbour;
 use super::put::Put;
 use super::range::KeysInRange;
 use super::security::Security;
@@ -91,11 +92,11 @@ impl Request {
             }
             MessageType::GETNEXT | MessageType::GETPREVIOUS => {
                 let entry = entry_of(kind, command)?.unwrap_or_default();
-                let side = match kind {
-                    MessageType::GETNEXT => Side::Next,
-                    _ => Side::Previous,
+                let direction = match kind {
+                    MessageType::GETNEXT => Direction::Forward,
+                    _ => Direction::Backward,
                 };
-                Neighbour::parse(side, &entry, source).map(Self::Neighbour)
+                Neighbour::parse(direction, &entry, source).map(Self::Neighbour)
             }
             MessageType::GETKEYRANGE => {
                 let range = part_of(RANGE, kind, (command, source))?;

@@ -159,15 +159,14 @@ impl Medium {
             [] => None,
             new => Some(PinHash::of(new, change.rounds)?),
         };
-        let kept = self.change(|settings| {
+        Ok(self.change(|settings| {
             let set = settings.erase_pin.as_ref();
             if !set.is_none_or(|set| set.is_of(change.old)) {
                 return Err(LockError::WrongPin);
             }
             settings.erase_pin = hash;
             Ok(())
-        })?;
-        Ok(kept)
+        })?)
     }
 
     /// Makes a new drive of it, as [`erase`](Self::erase) does, if that makes all that was there

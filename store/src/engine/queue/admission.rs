@@ -119,8 +119,8 @@ impl Queue {
     pub fn take_while(&self, mut fits: impl FnMut(&Prepared) -> bool) -> Vec<Queued> {
         let mut inner = self.lock();
         let mut taken = Vec::new();
-        while inner.turns.first().is_some_and(&mut fits) {
-            taken.extend(inner.turns.take());
+        while let Some(queued) = inner.turns.take_if(&mut fits) {
+            taken.push(queued);
         }
         let admitted = inner.admitted(self.limit);
         drop(inner);

@@ -98,10 +98,11 @@ impl Turns {
         Some(&queued.prepared)
     }
 
-    /// Takes the commit whose turn it is.
-    pub fn take(&mut self) -> Option<Queued> {
+    /// Takes the commit whose turn it is, if `fits` says so.
+    pub fn take_if(&mut self, fits: impl FnOnce(&Prepared) -> bool) -> Option<Queued> {
         let number = self.choose()?;
         let line = self.lanes.get_mut(&number)?;
+        line.waiting.front().filter(|next| fits(&next.prepared))?;
         let queued = line.waiting.pop_front()?;
         let cost = cost(&queued.prepared);
         line.cost -= cost;
