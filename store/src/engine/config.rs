@@ -154,12 +154,10 @@ impl Reserve {
     /// two flushes that come in between, one zone of log for deletes, two for reclaim.
     #[must_use]
     pub fn of(geometry: &Geometry, options: &Options, index_bytes: u64) -> Self {
-        let zone = u64::from(geometry.zone_size);
-        let zones = |bytes: u64| usize::try_from(bytes.div_ceil(zone)).unwrap_or(usize::MAX);
-        let table = zones(options.memtable_bytes);
+        let table = geometry.run_zones(options.memtable_bytes);
         let manifest = 2;
         let flush = manifest + table + 2;
-        let merge = zones(index_bytes) + 2 * table;
+        let merge = geometry.run_zones(index_bytes) + 2 * table;
         let delete = flush + merge + 1;
         let reclaim = delete + 1;
         let put = reclaim + 2;

@@ -6,8 +6,8 @@
 //! Not here: what a zone holds at the moment (`manifest`).
 
 use crate::limits::{
-    BLOCK, MAX_ZONE, MIN_CAPACITY, MIN_TEST_ZONE, MIN_ZONE, MIN_ZONES, SNAPSHOT_PER_ZONE,
-    ZONES_WANTED,
+    BLOCK, MAX_ZONE, MIN_CAPACITY, MIN_TEST_ZONE, MIN_ZONE, MIN_ZONES, RUN_SLACK,
+    SNAPSHOT_PER_ZONE, ZONES_WANTED,
 };
 
 /// Number of a zone; zone 0 holds the superblocks.
@@ -82,6 +82,16 @@ impl Geometry {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         u64::from(self.zones) * u64::from(self.zone_size)
+    }
+
+    /// Zones that a run takes whose blocks have so many bytes: neither the header of a zone nor its
+    /// last bytes hold blocks.
+    #[must_use]
+    pub fn run_zones(&self, bytes: u64) -> usize {
+        let zone = u64::from(self.zone_size);
+        // In the small zones of tests a run has but a leaf and a small node open.
+        let usable = zone - BLOCK - RUN_SLACK.min(zone / 4);
+        usize::try_from(bytes.div_ceil(usable)).unwrap_or(usize::MAX)
     }
 
     /// Largest commit group, in bytes: half a zone, less a block of zone header.

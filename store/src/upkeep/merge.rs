@@ -61,12 +61,16 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The runs that are merged.
+    #[must_use]
+    pub fn inputs<'a>(&self, runs: &'a [RunMeta]) -> &'a [RunMeta] {
+        runs.get(self.places.clone()).unwrap_or_default()
+    }
+
     /// Zones that the output may take.
     #[must_use]
-    pub fn zones(&self, runs: &[RunMeta], geometry: &Geometry) -> u64 {
-        let inputs = runs.get(self.places.clone()).unwrap_or_default();
-        let bytes: u64 = inputs.iter().map(|run| run.bytes).sum();
-        bytes.div_ceil(u64::from(geometry.zone_size)) + 1
+    pub fn zones(&self, runs: &[RunMeta], geometry: &Geometry) -> usize {
+        geometry.run_zones(self.inputs(runs).iter().map(|run| run.bytes).sum())
     }
 }
 

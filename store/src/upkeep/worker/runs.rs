@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::optimize::Share;
-use super::state::{After, Upkeep};
+use super::state::{After, Cramped, Upkeep};
 use crate::engine::config::Sabotage;
 use crate::engine::shared::{Counters, Shared};
 use crate::engine::writer::Step;
@@ -96,9 +96,14 @@ impl Upkeep {
 
     /// Whether the output of a merge has room without touching the reserve of flushes.
     fn fits(&self, plan: &Plan, shared: &Shared) -> bool {
-        let zones = plan.zones(&self.ledger.state.runs, &shared.geometry);
-        let spare = self.space.free().saturating_sub(self.reserve.flush);
-        usize::try_from(zones).is_ok_and(|zones| zones <= spare)
+        let runs = &self.ledger.state.runs;
+        let free = self.space.free();
+        let spare = free.saturating_sub(self.reserve.flush);
+        let fails = self.cramped.as_ref().is_some_and(|cramped| {
+            let is_in = |run: &RunId| plan.inputs(runs).iter().any(|input| input.id == *run);
+            free <= cramped.free && cramped.inputs.iter().all(is_in)
+        });
+        plan.zones(runs, &shared.geometry) <= spare && !fails
     }
 
     pub(super) fn step_merge(&mut self, shared: &Shared) -> Result<Step, Trouble> {
@@ -116,7 +121,7 @@ impl Upkeep {
                     self.allocate(ZoneKind::Run, 1, shared)
                 }
                 None => {
-                    self.merge = None;
+                    self.drop_merge();
                     Ok(Step::Worked)
                 }
             },
@@ -126,6 +131,18 @@ impl Upkeep {
                 self.change(&edits, After::Merged, shared)
             }
         }
+    }
+
+    /// Gives a merge up that runs out of room, and remembers that it did.
+    fn drop_merge(&mut self) {
+        let Some(merge) = self.merge.take() else {
+            return;
+        };
+        let taken = BTreeSet::from_iter(merge.output.zones()).len();
+        self.cramped = Some(Cramped {
+            inputs: merge.inputs.iter().map(|run| run.meta().id).collect(),
+            free: self.space.free() + taken,
+        });
     }
 
     pub(super) fn finish_flush(&mut self, shared: &Shared) {

@@ -31,6 +31,8 @@ pub struct Upkeep {
     pub(super) rewrap: Rewrap,
     pub(super) flush: Option<Flush>,
     pub(super) merge: Option<Merge>,
+    /// The last merge that ran out of room.
+    pub(super) cramped: Option<Cramped>,
     pub(super) reclaim: Reclaim,
     /// Putting the index in order, where somebody asks for it.
     pub(super) optimizing: Optimizing,
@@ -53,6 +55,15 @@ pub struct Upkeep {
     pub(super) must_move: bool,
     pub(super) retry_at: u64,
     pub(super) freeze_again_at: u64,
+}
+
+/// A merge for which there was not room enough: it is not begun again before there is more.
+#[derive(Debug)]
+pub(super) struct Cramped {
+    /// What was to be merged.
+    pub(super) inputs: Vec<RunId>,
+    /// Zones that were free for it, those that are kept back included.
+    pub(super) free: usize,
 }
 
 /// What has been done of putting the index in order.
@@ -133,6 +144,7 @@ impl Upkeep {
             rewrap,
             flush: None,
             merge: None,
+            cramped: None,
             reclaim: Reclaim::new(shared.progress().written_group),
             optimizing: Optimizing::default(),
             commits_seen: 0,
