@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use kinetic_proto::limits::FRAME_HEADER_SIZE;
 use kinetic_proto::{FrameDecoder, FrameError};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::time::Sleep;
@@ -47,7 +48,12 @@ impl<S: AsyncRead + Unpin> Input<S> {
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let wanted = self.decoder.wanted(self.buffer.len());
         let spare = self.buffer.capacity() - self.buffer.len();
-        if spare < wanted.max(LEAST_READ_BYTES) {
+        // What little has come may be moved for the sake of larger reads.
+        let least = match self.buffer.len() < LEAST_READ_BYTES {
+            true => wanted.max(LEAST_READ_BYTES),
+            false => wanted.max(1),
+        };
+        if spare < least {
             self.buffer
                 .reserve(wanted.max(READ_BYTES).max(self.last_frame));
         }
@@ -58,7 +64,7 @@ impl<S: AsyncRead + Unpin> Input<S> {
     pub(super) fn next_frame(&mut self) -> Result<Option<kinetic_proto::Frame>, FrameError> {
         let frame = self.decoder.decode(&mut self.buffer)?;
         if let Some(frame) = &frame {
-            self.last_frame = frame.message.len() + frame.value.length();
+            self.last_frame = FRAME_HEADER_SIZE + frame.message.len() + frame.value.length();
         }
         Ok(frame)
     }
@@ -258,5 +264,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Poll::Ready(error);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use kinetic_proto::FrameValue;
+
+    use super::*;
+
+    const VALUE: usize = 1 << 20;
+
+    /// A frame without a message.
+    fn frame() -> Vec<u8> {
+        let mut bytes = b"F\0\0\0\0\0\x10\0\0".to_vec();
+        bytes.resize(bytes.len() + VALUE, 7);
+        bytes
+    }
+
+    /// Reads a frame that comes in pieces, and says where its first byte came to lie and where it
+    /// lies at the end.
+    async fn places(
+        input: &mut Input<&[u8]>,
+        bytes: &'static [u8],
+        pieces: &[usize],
+    ) -> [usize; 2] {
+        let mut first = None;
+        let mut rest = bytes;
+        for piece in pieces.iter().copied().chain([bytes.len()]) {
+            let (now, later) = rest.split_at(piece.min(rest.len()));
+            rest = later;
+            input.stream = now;
+            while !input.stream.is_empty() {
+                poll_fn(|cx| input.poll_read(cx)).await.unwrap();
+                first = first.or(Some(input.buffer.as_ptr().addr() + FRAME_HEADER_SIZE));
+                if let Some(frame) = input.next_frame().unwrap() {
+                    let FrameValue::Whole(value) = frame.value else {
+                        panic!("the value is not too long");
+                    };
+                    return [first.unwrap(), value.as_ptr().addr()];
+                }
+            }
+        }
+        panic!("the frame is not whole");
+    }
+
+    #[tokio::test]
+    async fn the_second_of_two_large_values_is_not_moved_while_it_comes() {
+        let bytes: &'static [u8] = frame().leak();
+        let mut input = Input::new(&[][..]);
+        places(&mut input, bytes, &[]).await;
+        let [first, last] = places(&mut input, bytes, &[100_000, VALUE - 101_000]).await;
+        assert_eq!(first, last);
     }
 }

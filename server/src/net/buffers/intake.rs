@@ -88,8 +88,13 @@ impl Intake {
         // header announces is believed only as far as the peer has sent some of it.
         let earned = READ_BYTES.max(self.buffer.len() * ROOM_FOR_SENT);
         let wanted = self.decoder.wanted(self.buffer.len());
-        let wanted = wanted.clamp(READ_BYTES / 2, earned);
-        if self.buffer.capacity() - self.buffer.len() < wanted {
+        let wanted = wanted.clamp(1, earned);
+        // What little has come may be moved for the sake of larger reads.
+        let least = match self.buffer.len() < READ_BYTES / 2 {
+            true => wanted.max(READ_BYTES / 2),
+            false => wanted,
+        };
+        if self.buffer.capacity() - self.buffer.len() < least {
             self.buffer.reserve(wanted.max(READ_BYTES));
         }
         let poll = pin!(stream.read_buf(&mut (&mut self.buffer).limit(most))).poll(context);
@@ -178,5 +183,19 @@ mod tests {
     async fn an_announced_length_alone_makes_no_room() {
         let intake = with(&begun(10)).await;
         assert!(intake.buffer.capacity() <= 2 * READ_BYTES);
+    }
+
+    #[tokio::test]
+    async fn what_has_come_of_a_large_value_is_not_moved_when_little_is_missing() {
+        let mut intake = with(&begun((1 << 20) - 100_000)).await;
+        let place = intake.buffer.as_ptr();
+        for mut piece in [&[7; 99_000][..], &[7; 1000]] {
+            poll_fn(|context| intake.poll_read(&mut piece, context, usize::MAX))
+                .await
+                .unwrap();
+            intake.decode().unwrap();
+        }
+        let value = intake.next().unwrap().value.whole().unwrap();
+        assert_eq!((value.as_ptr(), value.len()), (place, 1 << 20));
     }
 }
