@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use kinetic_client::{Client, Durability, Error};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -71,17 +72,22 @@ impl Load {
         }
     }
 
-    /// Runs to the end on all connections.
-    pub(super) async fn run(self: Arc<Self>, clients: &[Client], depth: usize, seed: u64) -> Tally {
+    /// Runs to the end on all connections, each where it lives.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        clients: &[(Client, Handle)],
+        depth: usize,
+        seed: u64,
+    ) -> Tally {
         let mut tasks = JoinSet::new();
         let mut seeds = SplitMix::new(seed);
         let mut tallies = Vec::new();
-        for client in clients {
+        for (client, home) in clients {
             let tally = Arc::new(Mutex::new(Tally::default()));
             for _ in 0..depth {
                 let random = SplitMix::new(seeds.next());
                 let task = Arc::clone(&self).work(client.clone(), random, Arc::clone(&tally));
-                tasks.spawn(task);
+                tasks.spawn_on(task, home);
             }
             tallies.push(tally);
         }

@@ -2,28 +2,33 @@
 //!
 //! Guarantees: the same seed asks for the same keys and operations in the same order on each
 //! task; preparing and cleaning up are not measured; a failed operation makes the command fail.
-//! In layer order: `keyspace` (which keys), `tally` (what was measured), `load` (doing it),
-//! `report`.
+//! In layer order: `keyspace` (which keys), `tally` (what was measured), `crew` (on which
+//! threads), `load` (doing it), `report`.
 
 mod keyspace;
 
 mod tally;
 
+mod crew;
+
 mod load;
 
 mod report;
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use kinetic_client::Client;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::args::{BenchArgs, GlobalArgs, Operation};
-use crate::connect::{config, connect_with};
+use crate::connect::{config, one_drive};
 use crate::failure::Failure;
 use crate::output::Output;
 
+use crew::Crew;
 use keyspace::{Keyspace, SplitMix};
 use load::{Load, Order, Until};
 use tally::Tally;
@@ -35,12 +40,10 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let keys = Keyspace::new(args.key_prefix.as_bytes(), args.key_size, args.keys);
     let keys = keys.map_err(|error| Failure::Usage(error.to_string()))?;
-    let config = config(global)?;
-    let mut clients = Vec::new();
-    for _ in 0..args.connections {
-        clients.push(connect_with(global, config.clone()).await?);
-    }
-    let value = value(&args, clients.first())?;
+    let crew = Crew::new(args.threads, args.connections).map_err(no_thread)?;
+    let clients = connect_all(global, &args, &crew).await?;
+    let first = clients.first().map(|(client, _)| client);
+    let value = value(&args, first)?;
     let load = |order: Order, until: Until| {
         Arc::new(Load::new(
             keys.clone(),
@@ -53,8 +56,8 @@ pub(crate) async fn run(
     if reads.iter().any(|read| args.mix.has(*read)) {
         let store = load(Order::EachKey(Operation::Put), all);
         settle(&store.run(&clients, args.depth, args.seed).await)?;
-        if let Some(client) = clients.first() {
-            client
+        if let Some(first) = first {
+            first
                 .flush()
                 .await
                 .map_err(Failure::of("flush after preparing"))?;
@@ -75,6 +78,30 @@ pub(crate) async fn run(
         settle(&remove.run(&clients, args.depth, args.seed).await)?;
     }
     settle(&measured)
+}
+
+/// Connects as often as asked for, each time on one of the threads.
+async fn connect_all(
+    global: &GlobalArgs,
+    args: &BenchArgs,
+    crew: &Crew,
+) -> Result<Vec<(Client, Handle)>, Failure> {
+    let (config, drive) = (config(global)?, one_drive(global)?);
+    let mut clients = Vec::new();
+    for home in crew.deal().take(args.connections) {
+        let connecting = Client::connect(drive.clone(), config.clone());
+        let connected = home.spawn(connecting).await;
+        let client = connected.map_err(|error| no_thread(error.into()))??;
+        clients.push((client, home.clone()));
+    }
+    Ok(clients)
+}
+
+fn no_thread(source: io::Error) -> Failure {
+    Failure::File {
+        path: "the threads of the load".into(),
+        source,
+    }
 }
 
 /// One value for all puts, of bytes that no layer can compress.

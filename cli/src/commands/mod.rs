@@ -54,9 +54,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Acl(command) => brief(admin::acl(&global, command, out))?,
         Command::ClusterVersion(command) => brief(admin::cluster_version(&global, command, out))?,
         Command::Firmware(args) => brief(admin::firmware(&global, args, out))?,
-        Command::Import(args) => busy(None, transfer::import(&global, args, out))?,
-        Command::Export(args) => busy(None, transfer::export(&global, args, out))?,
-        Command::Bench(args) => busy(args.threads, bench::run(&global, args, out))?,
+        Command::Import(args) => busy(transfer::import(&global, args, out))?,
+        Command::Export(args) => busy(transfer::export(&global, args, out))?,
+        Command::Bench(args) => brief(bench::run(&global, args, out))?,
         Command::Debug(DebugCommand::Pdu(args)) => pdu::pdu(&global, &args, out)?,
         Command::Drive(command) => drive::drive(command, out)?,
     }
@@ -68,16 +68,9 @@ fn brief(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
     runtime(Builder::new_current_thread().enable_all())?.block_on(command)
 }
 
-/// Runs a command of many requests, on as many threads as asked for or as there are processors.
-fn busy(
-    threads: Option<usize>,
-    command: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
-    let mut builder = Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads);
-    }
-    runtime(builder.enable_all())?.block_on(command)
+/// Runs a command of many requests, on as many threads as there are processors.
+fn busy(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    runtime(Builder::new_multi_thread().enable_all())?.block_on(command)
 }
 
 fn runtime(builder: &mut Builder) -> Result<Runtime, Failure> {

@@ -1,0 +1,65 @@
+//! The crew: threads with a runtime each, to which the connections are dealt.
+//!
+//! Guarantee: what belongs to a connection stays on one thread, so that no answer has to wake
+//! another one. Dropping the crew ends what still runs, and its threads.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+/// Threads that wait for work.
+#[derive(Debug)]
+pub(super) struct Crew(Vec<Hand>);
+
+#[derive(Debug)]
+struct Hand {
+    runtime: Handle,
+    /// The thread ends when this is dropped.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Crew {
+    /// Starts as many threads as asked for, or as there are processors, but no more than there
+    /// are connections.
+    pub(super) fn new(threads: Option<usize>, connections: usize) -> io::Result<Self> {
+        let threads = match threads {
+            Some(threads) => threads,
+            None => thread::available_parallelism()?.get(),
+        };
+        let hands = (0..threads.min(connections).max(1)).map(|_| Hand::new());
+        hands.collect::<io::Result<_>>().map(Self)
+    }
+
+    /// Where each of the connections lives, one after the other, without end.
+    pub(super) fn deal(&self) -> impl Iterator<Item = &Handle> {
+        self.0.iter().map(|hand| &hand.runtime).cycle()
+    }
+}
+
+impl Hand {
+    fn new() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        Ok(Self {
+            runtime: runtime.handle().clone(),
+            stop: Some(stop),
+            thread: Some(thread::Builder::new().spawn(move || {
+                // Whether it was sent or dropped, it is over.
+                let _ = runtime.block_on(stopped);
+            })?),
+        })
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // It only runs tasks, whose panics their own handles tell.
+            let _ = thread.join();
+        }
+    }
+}
