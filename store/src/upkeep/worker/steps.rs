@@ -144,7 +144,12 @@ impl Upkeep {
             if self.optimize(shared) == Step::Worked {
                 return Ok(Step::Worked);
             }
+            let before = self.optimizing;
             self.start_merge(shared)?;
+            // Putting in order goes on where there was nothing to merge for it.
+            if self.merge.is_none() && self.optimizing != before {
+                return Ok(Step::Worked);
+            }
         }
         if self.merge.is_some() {
             return self.step_merge(shared);
