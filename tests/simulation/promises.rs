@@ -11,7 +11,7 @@ const HISTORIES: u64 = 1500;
 const THREADS: usize = 2;
 
 /// In how many of a thousand histories a situation must have come at least.
-const SITUATIONS: [(Mark, u64); 29] = [
+const SITUATIONS: [(Mark, u64); 31] = [
     (Mark::CutBetweenCalls, 700),
     (Mark::CutAtZoneSwitch, 200),
     (Mark::CutRightAfterRecovery, 300),
@@ -32,6 +32,8 @@ const SITUATIONS: [(Mark, u64); 29] = [
     (Mark::WriteFailedInRecovery, 150),
     (Mark::Unreadable, 80),
     (Mark::RefusedToOpen, 20),
+    (Mark::Overtook, 300),
+    (Mark::Optimized, 100),
     (Mark::Full, 20),
     (Mark::Refilled, 20),
     (Mark::LostSuffix, 300),

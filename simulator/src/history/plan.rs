@@ -69,6 +69,8 @@ pub(super) struct Plan {
     pub(super) sectors: SectorSize,
     pub(super) options: Options,
     pub(super) keys: u64,
+    /// Lanes that share the queue with the store's own.
+    pub(super) lanes: u64,
     /// What goes wrong beside power cuts and kills.
     pub(super) weather: Vec<Fault>,
     pub(super) last_act: LastAct,
@@ -121,6 +123,7 @@ impl Plan {
             sectors: pick(rng, &sectors, SectorSize::Small),
             options,
             keys,
+            lanes: pick(rng, &[0, 1, 3], 1),
             filled,
             weather: Self::weather(rng),
             last_act: match rng.below(20) {

@@ -58,6 +58,10 @@ pub enum Mark {
     SurvivedWhole,
     /// A commit that nobody was told of survived.
     SurvivedUnacknowledged,
+    /// A commit took effect before one of another lane that was queued earlier.
+    Overtook,
+    /// The drive was put in order on demand, to the end.
+    Optimized,
     /// A memtable was flushed.
     Flushed,
     /// Runs were merged.

@@ -258,7 +258,7 @@ impl Shared {
     /// Tells these commits, whose turn it was, that they are not done.
     pub fn refuse(&self, taken: Vec<Queued>, failure: CommitFailure) {
         let mut progress = self.progress();
-        taken.iter().for_each(|queued| queued.ticket.publish());
+        taken.iter().for_each(Queued::publish);
         let published = progress.published();
         drop(progress);
         let waiters = taken.into_iter().map(|queued| {

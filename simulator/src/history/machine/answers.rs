@@ -3,7 +3,7 @@
 //! Guarantee: every answer is looked at once, in the order in which commits became visible; one
 //! that the model cannot explain is a violation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use kinetic_store::{CommitError, CommitFailure, Durability, Health, Store};
 
@@ -27,7 +27,11 @@ impl Machine {
     /// Looks at everything that was answered or became visible in the last step.
     pub(super) fn compare_answers(&mut self, store: &Store, groups: Groups) -> Result<(), Broken> {
         let mut answered = BTreeMap::new();
-        for (token, outcome) in self.outcomes.take() {
+        let mut told = self.outcomes.take();
+        for lane in told.room {
+            self.lanes.refused.remove(&lane);
+        }
+        for (token, outcome) in told.outcomes {
             self.enter(token << 1 | u64::from(outcome.is_ok()));
             match self.awaiting.remove(&token) {
                 Some(place) => self.durability_answered(place, outcome)?,
@@ -45,7 +49,7 @@ impl Machine {
         if fate != Fate::Written {
             self.next_group(store);
         }
-        while let Some(pending) = self.next_visible() {
+        while let Some(pending) = self.next_visible(&mut told.published)? {
             let outcome = answered.remove(&pending.token);
             self.report.commits += 1;
             match outcome {
@@ -72,11 +76,36 @@ impl Machine {
         }
     }
 
-    fn next_visible(&mut self) -> Option<Pending> {
-        if self.pending.front()?.ticket.is_published() {
-            self.pending.pop_front()
-        } else {
-            None
+    /// The next commit that took effect. Those of a lane do in the order in which they were queued,
+    /// and a flush does after all that were queued before it.
+    fn next_visible(&mut self, told: &mut VecDeque<u64>) -> Result<Option<Pending>, Broken> {
+        let Some(token) = told.pop_front() else {
+            return Ok(None);
+        };
+        self.enter(token);
+        let Some(pending) = self.pending.remove(&token) else {
+            return Broken::found(
+                Promise::Answers,
+                format!("nobody asked for {token}, or twice"),
+            );
+        };
+        let mut earlier = self.pending.range(..token);
+        let waits_for = |before: &Pending| {
+            before.lane == pending.lane || pending.durability == Durability::Flush
+        };
+        if let Some((before, _)) = earlier.find(|(_, before)| waits_for(before)) {
+            let detail = format!("{token} took effect before {before}, which was queued earlier");
+            return Broken::found(Promise::Answers, detail);
+        }
+        if self.pending.range(..token).next().is_some() {
+            self.mark(Mark::Overtook);
+        }
+        match pending.ticket.is_published() {
+            true => Ok(Some(pending)),
+            false => Broken::found(
+                Promise::Answers,
+                format!("{token} is told of and not visible"),
+            ),
         }
     }
 
@@ -180,10 +209,11 @@ impl Machine {
     }
 
     /// The machine stopped in a step: what was being written may come back, nothing was told.
-    pub(super) fn abandon(&mut self, store: &Store) {
-        let answered: BTreeMap<u64, Outcome> = self.outcomes.take().into_iter().collect();
+    pub(super) fn abandon(&mut self, store: &Store) -> Result<(), Broken> {
+        let mut told = self.outcomes.take();
+        let answered: BTreeMap<u64, Outcome> = told.outcomes.into_iter().collect();
         let mut first = true;
-        while let Some(pending) = self.next_visible() {
+        while let Some(pending) = self.next_visible(&mut told.published)? {
             if std::mem::take(&mut first) {
                 self.next_group(store);
             }
@@ -194,6 +224,7 @@ impl Machine {
                 self.model.write_failed(effects);
             }
         }
+        Ok(())
     }
 }
 

@@ -123,17 +123,32 @@ impl Machine {
             token,
             completion: Arc::<Outcomes>::clone(&self.outcomes) as Arc<dyn Completion>,
         };
-        match self.store()?.submit(commit) {
+        let (store, lane) = (self.store()?, self.lanes.draw(&mut self.rng));
+        let submitted = match &lane {
+            Some((_, lane)) => store.submit_in(lane, commit),
+            None => store.submit(commit),
+        };
+        let lane = lane.map(|(number, _)| number);
+        match submitted {
             Ok(ticket) => {
-                self.pending.push_back(Pending {
+                // Whoever finds room by himself need not be told.
+                if let Some(lane) = lane {
+                    self.lanes.refused.remove(&lane);
+                }
+                let pending = Pending {
                     token,
+                    lane,
                     ticket,
                     changes,
                     durability,
-                });
+                };
+                self.pending.insert(token, pending);
                 Ok(())
             }
-            Err(SubmitError::Busy(_)) if !self.pending.is_empty() => Ok(()),
+            Err(SubmitError::Busy(_)) if !self.pending.is_empty() => {
+                self.lanes.refused.extend(lane);
+                Ok(())
+            }
             Err(error) => Broken::found(Promise::Answers, format!("{error:?}")),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kinetic_store::disk::Disk;
 use kinetic_store::{FormatOptions, Store, format_as};
 
-use super::state::Machine;
+use super::state::{Lanes, Machine};
 use crate::disk::Stopped;
 use crate::history::atlas::{Call, Phase, Purpose};
 use crate::history::model::Loss;
@@ -111,6 +111,7 @@ impl Machine {
         self.note_stop();
         self.store = None;
         self.pending.clear();
+        self.optimizing = None;
         self.awaiting.clear();
         drop(self.outcomes.take());
         for attempt in 0..ATTEMPTS {
@@ -180,6 +181,7 @@ impl Machine {
 
     /// The drive is open: what is on it?
     fn serve(&mut self, store: Store) -> Result<Start, Broken> {
+        self.lanes = Lanes::of(&store, self.plan.lanes, &self.outcomes);
         self.store = Some(store);
         self.report.starts += 1;
         self.watched.enter(Phase::Serve);

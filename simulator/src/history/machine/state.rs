@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kinetic_store::{CommitError, Completion, Durability, Health, Step, Store, Ticket};
+use kinetic_store::{CommitError, Completion, Durability, Health, Lane, Step, Store, Ticket};
 
 use crate::disk::SimDisk;
 use crate::history::atlas::Fault;
@@ -22,12 +22,26 @@ use crate::rng::Rng;
 /// Rounds of all workers after which they must have come to rest.
 const ROUNDS: u64 = 20_000;
 
-/// What commits were told, in order.
+/// Tokens of lanes start here, those of commits end before.
+const LANES: u64 = 1 << 63;
+
+/// What was told since the last look.
 #[derive(Default)]
-pub(super) struct Outcomes(Mutex<Vec<(u64, Result<(), CommitError>)>>);
+pub(super) struct Told {
+    /// How commits went.
+    pub(super) outcomes: Vec<(u64, Result<(), CommitError>)>,
+    /// Commits whose turn is over, in the order in which they took effect.
+    pub(super) published: VecDeque<u64>,
+    /// Lanes that find room.
+    pub(super) room: Vec<usize>,
+}
+
+/// Hears what commits and lanes are told.
+#[derive(Default)]
+pub(super) struct Outcomes(Mutex<Told>);
 
 impl Outcomes {
-    pub(super) fn take(&self) -> Vec<(u64, Result<(), CommitError>)> {
+    pub(super) fn take(&self) -> Told {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -35,7 +49,42 @@ impl Outcomes {
 impl Completion for Outcomes {
     fn complete(&self, token: u64, outcome: Result<(), CommitError>) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.push((token, outcome));
+        match token.checked_sub(LANES).map(usize::try_from) {
+            Some(lane) => told.room.extend(lane),
+            None => told.outcomes.push((token, outcome)),
+        }
+    }
+
+    fn published(&self, token: u64) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.published.push_back(token);
+    }
+}
+
+/// Where commits are queued, and which of it found no room.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    open: Vec<Lane>,
+    pub(super) refused: BTreeSet<usize>,
+}
+
+impl Lanes {
+    /// Lanes of a store that has just been opened.
+    pub(super) fn of(store: &Store, count: u64, hears: &Arc<Outcomes>) -> Self {
+        let lane = |number| {
+            let completion = Arc::<Outcomes>::clone(hears) as Arc<dyn Completion>;
+            store.lane(LANES + number, completion)
+        };
+        Self {
+            open: (0..count).map(lane).collect(),
+            refused: BTreeSet::new(),
+        }
+    }
+
+    /// One of them, or `None` for the one that the store itself has.
+    pub(super) fn draw(&self, rng: &mut Rng) -> Option<(usize, Lane)> {
+        let number = usize::try_from(rng.below(self.open.len() as u64 + 1)).ok()?;
+        self.open.get(number).map(|lane| (number, lane.clone()))
     }
 }
 
@@ -43,6 +92,8 @@ impl Completion for Outcomes {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) token: u64,
+    /// Where it was queued.
+    pub(super) lane: Option<usize>,
     pub(super) ticket: Ticket,
     pub(super) changes: Vec<Change>,
     pub(super) durability: Durability,
@@ -99,7 +150,11 @@ pub(in crate::history) struct Machine {
     pub(super) outcomes: Arc<Outcomes>,
     pub(super) model: Model,
     pub(super) secrets: Secrets,
-    pub(super) pending: VecDeque<Pending>,
+    pub(super) lanes: Lanes,
+    /// The order to put the drive in order that is not carried out yet.
+    pub(super) optimizing: Option<u64>,
+    /// By token, which is the order in which they were queued.
+    pub(super) pending: BTreeMap<u64, Pending>,
     /// Visible commits that are not answered yet, and their places.
     pub(super) awaiting: BTreeMap<u64, usize>,
     pub(super) loss: Loss,
@@ -143,7 +198,9 @@ impl Machine {
             outcomes: Arc::default(),
             model: Model::default(),
             secrets: Secrets::default(),
-            pending: VecDeque::new(),
+            lanes: Lanes::default(),
+            optimizing: None,
+            pending: BTreeMap::new(),
             awaiting: BTreeMap::new(),
             loss: Loss::Nothing,
             reads_fail: false,
@@ -249,8 +306,7 @@ impl Machine {
         self.report.actions += 1;
         self.now += self.disk.take_elapsed();
         if self.is_stopped() {
-            self.abandon(&store);
-            return Ok(Step::Idle);
+            return self.abandon(&store).map(|()| Step::Idle);
         }
         let groups = if worker == Worker::Submitter {
             Groups::Many
@@ -291,7 +347,8 @@ impl Machine {
                 .iter()
                 .any(|step| *step == Step::Worked || *step == waits)
             {
-                return self.expect_rest(last);
+                self.expect_rest(last)?;
+                return self.expect_order(last);
             }
         }
         if self.is_damaged() {
@@ -304,6 +361,31 @@ impl Machine {
         )
     }
 
+    /// Asks for the drive to be put in order, which goes on beside everything else.
+    pub(in crate::history) fn optimize(&mut self) -> Result<(), Broken> {
+        self.optimizing = Some(self.store()?.optimize());
+        self.report.operations += 1;
+        self.report.actions += 1;
+        Ok(())
+    }
+
+    /// Who asked for the drive to be put in order is told at rest that it is.
+    fn expect_order(&mut self, last: [Step; 3]) -> Result<(), Broken> {
+        let Some(asked) = self.optimizing else {
+            return Ok(());
+        };
+        let store = self.store()?;
+        let status = store.status();
+        if store.is_optimized(asked) {
+            self.optimizing = None;
+            self.mark(Mark::Optimized);
+        } else if matches!(status.health, Health::Healthy | Health::Full) {
+            let detail = format!("not put in order at rest: {last:?}, {status:?}");
+            return Broken::found(Promise::Liveness, detail);
+        }
+        Ok(())
+    }
+
     /// Nothing is left to do, so nothing may be left undone.
     fn expect_rest(&self, last: [Step; 3]) -> Result<(), Broken> {
         let store = self.store()?;
@@ -311,6 +393,11 @@ impl Machine {
         let half_used = status.used_bytes * 2 > status.capacity_bytes;
         if status.health == Health::Full && !half_used {
             return Broken::found(Promise::Liveness, format!("full at rest: {status:?}"));
+        }
+        if !self.lanes.refused.is_empty() {
+            let refused = &self.lanes.refused;
+            let detail = format!("lanes {refused:?} were not told of room at rest: {status:?}");
+            return Broken::found(Promise::Liveness, detail);
         }
         if self.pending.is_empty() && self.awaiting.is_empty() {
             return Ok(());

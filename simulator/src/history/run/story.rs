@@ -238,7 +238,8 @@ fn act(machine: &mut Machine, habits: Habits) -> Result<(), Broken> {
     match machine.rng.below(240) {
         0..4 => return machine.change_secrets(),
         4 | 5 => return machine.look_at_rot(),
-        6..12 => return machine.step(Worker::Scrub).map(drop),
+        6 => return machine.optimize(),
+        7..13 => return machine.step(Worker::Scrub).map(drop),
         _ => {}
     }
     let Habits {

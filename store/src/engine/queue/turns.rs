@@ -24,6 +24,15 @@ pub struct Queued {
     order: u64,
 }
 
+impl Queued {
+    /// Its turn is over: it is visible, or refused.
+    pub fn publish(&self) {
+        self.ticket.publish();
+        let commit = &self.prepared.commit;
+        commit.completion.published(commit.token);
+    }
+}
+
 /// Commits that wait, by lane.
 #[derive(Debug, Default)]
 pub struct Turns {

@@ -411,7 +411,7 @@ impl Writer {
         let mut tell = Vec::with_capacity(used.len());
         let mut progress = shared.progress();
         for (queued, outcome) in used.into_iter().zip(outcomes) {
-            queued.ticket.publish();
+            queued.publish();
             let Commit {
                 durability,
                 token,
