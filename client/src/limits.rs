@@ -36,7 +36,7 @@ pub const SEGMENTS_PER_WRITE: usize = 128;
 /// Room made in the read buffer at a time, unless a frame needs more.
 pub const READ_BYTES: usize = 64 << 10;
 
-/// Room below which the read buffer is renewed.
+/// Room below which the read buffer is renewed, as long as less than that has come.
 pub const LEAST_READ_BYTES: usize = 8 << 10;
 
 /// Reads before other tasks get their turn.

@@ -13,6 +13,9 @@ use kinetic_store::limits::{MAX_COMMIT_OPERATIONS, MAX_ZONE, MIN_ZONE, commit_by
 /// Bytes that a connection asks the socket for at once when it does not know of more.
 pub const READ_BYTES: usize = 128 << 10;
 
+/// Room below which its read buffer is renewed, as long as less than that has come.
+pub const LEAST_READ_BYTES: usize = READ_BYTES / 2;
+
 /// Bytes of answers that one connection may hold unsent. Beyond it nothing is executed until some
 /// are sent; requests are still read, up to [`BACKLOG_BYTES`].
 pub const UNSENT_BYTES: usize = 4 << 20;

@@ -78,8 +78,9 @@ pub const RUN_BLOCK_MAX: usize = 64 << 10;
 pub const LEAVES_PER_FILTER: usize = 64;
 /// Bits of filter for each key.
 pub const FILTER_BITS_PER_KEY: usize = 10;
-/// Bytes at the end of a zone that a run leaves unused at most: what ends it, which is an open
-/// leaf, a filter and an open node of each level, goes into one zone.
+/// Bytes at the end of a zone that a run of usual keys leaves unused at most: what ends it, which
+/// is an open leaf, a filter and an open node of each level, goes into one zone. Of keys that share
+/// a prefix of KiB, nodes have few children and there are many levels: some more is left then.
 pub const RUN_SLACK: u64 = 64 << 10;
 /// Bytes that a flush or a merge writes in one step.
 pub const RUN_WRITE: usize = 1 << 20;

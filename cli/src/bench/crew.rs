@@ -4,6 +4,7 @@
 //! another one. Dropping the crew ends what still runs, and its threads.
 
 use std::io;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{Builder, Handle};
@@ -41,15 +42,25 @@ impl Crew {
 
 impl Hand {
     fn new() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let thread = thread::Builder::new().name("kinetic-load".to_owned());
+        let thread = thread.spawn(move || {
+            // The runtime ends where it was made: it must not be dropped by a task.
+            match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => {
+                    let _ = tell.send(Ok(runtime.handle().clone()));
+                    // Whether it was sent or dropped, it is over.
+                    let _ = runtime.block_on(stopped);
+                }
+                Err(error) => drop(tell.send(Err(error))),
+            }
+        })?;
+        let runtime = told.recv().map_err(io::Error::other)??;
         Ok(Self {
-            runtime: runtime.handle().clone(),
+            runtime,
             stop: Some(stop),
-            thread: Some(thread::Builder::new().spawn(move || {
-                // Whether it was sent or dropped, it is over.
-                let _ = runtime.block_on(stopped);
-            })?),
+            thread: Some(thread),
         })
     }
 }

@@ -15,7 +15,7 @@ mod load;
 
 mod report;
 
-use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,7 +40,10 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let keys = Keyspace::new(args.key_prefix.as_bytes(), args.key_size, args.keys);
     let keys = keys.map_err(|error| Failure::Usage(error.to_string()))?;
-    let crew = Crew::new(args.threads, args.connections).map_err(no_thread)?;
+    let crew = Crew::new(args.threads, args.connections).map_err(|source| Failure::File {
+        path: "the threads of the load".into(),
+        source,
+    })?;
     let clients = connect_all(global, &args, &crew).await?;
     let first = clients.first().map(|(client, _)| client);
     let value = value(&args, first)?;
@@ -91,17 +94,10 @@ async fn connect_all(
     for home in crew.deal().take(args.connections) {
         let connecting = Client::connect(drive.clone(), config.clone());
         let connected = home.spawn(connecting).await;
-        let client = connected.map_err(|error| no_thread(error.into()))??;
+        let client = connected.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
         clients.push((client, home.clone()));
     }
     Ok(clients)
-}
-
-fn no_thread(source: io::Error) -> Failure {
-    Failure::File {
-        path: "the threads of the load".into(),
-        source,
-    }
 }
 
 /// One value for all puts, of bytes that no layer can compress.

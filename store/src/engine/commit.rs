@@ -66,9 +66,9 @@ pub trait Completion: Send + Sync {
     /// the submitting one included, with locks held: it must not block nor call the store.
     fn complete(&self, token: u64, outcome: Result<(), CommitError>);
 
-    /// The commit with this token is visible to reads from here on, or refused; those of all lanes
-    /// that took effect before it were told of before. Comes before [`complete`](Self::complete),
-    /// under the same terms. Nothing that only waits needs it.
+    /// The commit with this token, which was queued, is visible to reads from here on, or refused;
+    /// those of all lanes that took effect before it were told of before. Comes before
+    /// [`complete`](Self::complete), under the same terms. Nothing that only waits needs it.
     fn published(&self, token: u64) {
         let _ = token;
     }

@@ -151,13 +151,14 @@ pub struct Reserve {
 impl Reserve {
     /// The reserve of a drive whose runs take `index_bytes`: two zones for the manifest, a flush
     /// of the largest memtable, a merge of everything, since only that finds what died unnoticed,
-    /// two flushes that come in between, one zone of log for deletes, two for reclaim.
+    /// two flushes that come before it, which take room and make it larger, one zone of log for
+    /// deletes, two for reclaim.
     #[must_use]
     pub fn of(geometry: &Geometry, options: &Options, index_bytes: u64) -> Self {
         let table = geometry.run_zones(options.memtable_bytes);
         let manifest = 2;
         let flush = manifest + table + 2;
-        let merge = geometry.run_zones(index_bytes) + 2 * table;
+        let merge = geometry.run_zones(index_bytes) + 4 * table;
         let delete = flush + merge + 1;
         let reclaim = delete + 1;
         let put = reclaim + 2;

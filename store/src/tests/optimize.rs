@@ -160,3 +160,26 @@ fn it_leaves_the_disk_to_others_after_each_write_and_gets_done() {
     }
     assert!(drive.store.status().moves > 1000 && rests > 10, "{rests}");
 }
+
+#[test]
+fn a_merge_that_ran_out_of_room_is_not_begun_again_before_something_has_changed() {
+    let mut drive = Drive::new();
+    let grow = |drive: &mut Drive, key: u8| {
+        drive.put(&[key], &[1; 1000]).unwrap();
+        let runs = drive.store.status().runs;
+        drive.store.inner.shared.progress().freeze_wanted = true;
+        while drive.store.status().runs == runs {
+            drive.step();
+        }
+        drive.settle();
+    };
+    grow(&mut drive, 1);
+    grow(&mut drive, 2);
+    drive.store.inner.upkeep.lock().unwrap().cramp();
+    let before = drive.store.status();
+    drive.optimize(None);
+    assert_eq!(drive.store.status().merges, before.merges, "as much room");
+    grow(&mut drive, 3);
+    drive.optimize(None);
+    assert_eq!(drive.store.status().merges, before.merges + 1, "a new run");
+}

@@ -13,7 +13,9 @@ use bytes::{BufMut, BytesMut};
 use kinetic_proto::{Frame, FrameDecoder, FrameError};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::limits::{BACKLOG_BYTES, BACKLOG_FLOOR_BYTES, READ_BYTES, REQUEST_COST_BYTES};
+use crate::limits::{
+    BACKLOG_BYTES, BACKLOG_FLOOR_BYTES, LEAST_READ_BYTES, READ_BYTES, REQUEST_COST_BYTES,
+};
 
 /// Frames in the order in which they came, and the beginning of the next one.
 #[derive(Debug, Default)]
@@ -90,8 +92,8 @@ impl Intake {
         let wanted = self.decoder.wanted(self.buffer.len());
         let wanted = wanted.clamp(1, earned);
         // What little has come may be moved for the sake of larger reads.
-        let least = match self.buffer.len() < READ_BYTES / 2 {
-            true => wanted.max(READ_BYTES / 2),
+        let least = match self.buffer.len() < LEAST_READ_BYTES {
+            true => wanted.max(LEAST_READ_BYTES),
             false => wanted,
         };
         if self.buffer.capacity() - self.buffer.len() < least {

@@ -58,6 +58,7 @@ impl Machine {
                 Some(Err(error)) => self.refused(store, &pending, (error.failure, fate))?,
             }
         }
+        self.expect_untold_to_wait()?;
         if answered.is_empty() {
             return Ok(());
         }
@@ -105,6 +106,18 @@ impl Machine {
             false => Broken::found(
                 Promise::Answers,
                 format!("{token} is told of and not visible"),
+            ),
+        }
+    }
+
+    /// What nobody was told of has not taken effect.
+    fn expect_untold_to_wait(&self) -> Result<(), Broken> {
+        let mut pending = self.pending.values();
+        match pending.find(|pending| pending.ticket.is_published()) {
+            None => Ok(()),
+            Some(Pending { token, .. }) => Broken::found(
+                Promise::Answers,
+                format!("{token} is visible and not told of"),
             ),
         }
     }
@@ -224,7 +237,7 @@ impl Machine {
                 self.model.write_failed(effects);
             }
         }
-        Ok(())
+        self.expect_untold_to_wait()
     }
 }
 

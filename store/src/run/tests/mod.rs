@@ -3,6 +3,7 @@
 mod damage;
 mod fuzz;
 mod model;
+mod slack;
 mod timing;
 
 use std::collections::BTreeMap;

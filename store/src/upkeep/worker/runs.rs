@@ -57,14 +57,15 @@ impl Upkeep {
         // What a damaged run hides cannot be dropped: merging again and again would not change it.
         let dense = self.is_sound() && merge::is_dense(runs);
         let wanted = full || dense || self.reclaim.wants_merge();
-        let all = || merge::plan_all(runs, is_damaged);
+        let fits = |plan: &Plan| self.fits(plan, shared);
+        let all = || merge::plan_all(runs, is_damaged).filter(fits);
         let due = if self.optimizes() {
             all()
         } else {
-            merge::plan(runs, is_damaged).or_else(|| wanted.then(all).flatten())
+            let level = merge::plan(runs, is_damaged).filter(fits);
+            level.or_else(|| wanted.then(all).flatten())
         };
         let count = runs.len();
-        let due = due.filter(|plan| self.fits(plan, shared));
         self.optimized(due.as_ref().map(|plan| match plan.places.len() == count {
             true => Share::All,
             false => Share::Part,
@@ -94,14 +95,15 @@ impl Upkeep {
         self.damaged.is_empty() || !runs.any(|run| self.damaged.contains(&run.id))
     }
 
-    /// Whether the output of a merge has room without touching the reserve of flushes.
+    /// Whether the output of a merge has room without touching the reserve of flushes, and the same
+    /// merge has not failed to find it with as much.
     fn fits(&self, plan: &Plan, shared: &Shared) -> bool {
         let runs = &self.ledger.state.runs;
         let free = self.space.free();
         let spare = free.saturating_sub(self.reserve.flush);
         let fails = self.cramped.as_ref().is_some_and(|cramped| {
-            let is_in = |run: &RunId| plan.inputs(runs).iter().any(|input| input.id == *run);
-            free <= cramped.free && cramped.inputs.iter().all(is_in)
+            let inputs = plan.inputs(runs).iter().map(|run| run.id);
+            free <= cramped.free && inputs.eq(cramped.inputs.iter().copied())
         });
         plan.zones(runs, &shared.geometry) <= spare && !fails
     }
@@ -138,7 +140,13 @@ impl Upkeep {
         let Some(merge) = self.merge.take() else {
             return;
         };
-        let taken = BTreeSet::from_iter(merge.output.zones()).len();
+        let state = &self.ledger.state;
+        let taken: BTreeSet<_> = merge.output.zones().iter().collect();
+        // What was left of a zone of other runs does not make it free.
+        let taken = taken
+            .into_iter()
+            .filter(|zone| !state.holds_run(**zone))
+            .count();
         self.cramped = Some(Cramped {
             inputs: merge.inputs.iter().map(|run| run.meta().id).collect(),
             free: self.space.free() + taken,

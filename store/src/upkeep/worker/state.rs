@@ -181,6 +181,15 @@ impl Upkeep {
         &self.ledger.state
     }
 
+    /// As if a merge of all runs had just run out of room.
+    #[cfg(test)]
+    pub fn cramp(&mut self) {
+        self.cramped = Some(Cramped {
+            inputs: self.ledger.state.runs.iter().map(|run| run.id).collect(),
+            free: self.space.free(),
+        });
+    }
+
     /// Leaves a run out of merges, as if a block of it could not be read.
     #[cfg(test)]
     pub fn distrust(&mut self, run: RunId) {
