@@ -43,7 +43,7 @@ impl Crew {
 impl Hand {
     fn new() -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(1);
         let thread = thread::Builder::new().name("kinetic-load".to_owned());
         let thread = thread.spawn(move || {
             // The runtime ends where it was made: it must not be dropped by a task.
