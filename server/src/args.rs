@@ -99,6 +99,7 @@ struct File {
     write_stall_seconds: Option<u64>,
     drain_seconds: Option<u64>,
     read_threads: Option<usize>,
+    value_cache: Option<String>,
 }
 
 /// What is printed once the drive serves.
@@ -250,6 +251,10 @@ impl Args {
             (None, Some(text)) => text.parse()?,
             (None, None) => ScrubEvery::default(),
         };
+        let mut options = scrub_every.options();
+        if let Some(size) = file.value_cache {
+            options.value_cache_bytes = size.parse::<ImageSize>()?.0;
+        }
         refuse_contradictions(&config)?;
         let json = self.ready_json || file.ready_json == Some(true);
         Ok(Settings {
@@ -258,7 +263,7 @@ impl Args {
             greeting: if json { Greeting::Json } else { Greeting::Text },
             log: self.log.or(file.log),
             config,
-            options: scrub_every.options(),
+            options,
         })
     }
 }
@@ -410,6 +415,15 @@ mod tests {
             let name = wrong.split(' ').next().unwrap();
             assert!(error.contains(name) && error.contains(most), "{error}");
         }
+    }
+
+    #[test]
+    fn the_file_says_how_much_memory_values_may_take() {
+        let bytes = |file| settle(&[], file).map(|settings| settings.options.value_cache_bytes);
+        assert_eq!(bytes("").unwrap(), Options::default().value_cache_bytes);
+        assert_eq!(bytes("value-cache = '8 MiB'").unwrap(), 8 << 20);
+        assert_eq!(bytes("value-cache = '0'").unwrap(), 0);
+        assert!(bytes("value-cache = 'much'").is_err());
     }
 
     #[test]

@@ -5,10 +5,10 @@
 //! reads no clock and no randomness, so that a simulation can drive it from a seed.
 //!
 //! In layer order, each file importing only what stands above it here: bounds; bytes on the disk
-//! (`layout`, `run`, `log`, `manifest`) and how they are
-//! sealed (`seal`); what is known in memory (`index`); the workers (`engine`,
-//! `upkeep`); opening (`open`); looking without opening (`survey`); the whole ([`Store`]) and its
-//! threads. `docs/FORMAT.md` has the disk format.
+//! (`layout`, `run`, `log`, `manifest`), how they are kept in memory (`cache`) and sealed (`seal`);
+//! what is known in memory (`index`); the workers (`engine`, `upkeep`); opening (`open`); looking
+//! without opening (`survey`); the whole ([`Store`]) and its threads. `docs/FORMAT.md` has the disk
+//! format.
 
 pub mod limits;
 
@@ -17,6 +17,8 @@ pub mod effort;
 pub mod disk;
 
 pub mod layout;
+
+pub mod cache;
 
 pub mod seal;
 

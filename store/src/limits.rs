@@ -145,6 +145,12 @@ pub const MEMTABLE_BYTES: u64 = 32 << 20;
 pub const LOG_BYTES: u64 = 256 << 20;
 /// Bytes that run blocks may hold in memory.
 pub const CACHE_BYTES: u64 = 32 << 20;
+/// Bytes that small values may hold in memory.
+pub const VALUE_CACHE_BYTES: u64 = 64 << 20;
+/// Largest value that is kept in memory.
+pub const KEPT_VALUE: u32 = 16 << 10;
+/// Bytes of one that is kept, usually.
+pub const USUAL_VALUE: u64 = 4 << 10;
 /// Written but not synced bytes at which the writer waits for a sync.
 pub const UNSYNCED_BYTES: u64 = 32 << 20;
 /// Age in microseconds at which unsynced writes are synced.

@@ -184,14 +184,14 @@ impl Store {
             .inspect_err(|e| self.count(*e))?;
         let Some(Entry {
             state: State::Live(attributes, value),
-            ..
+            seqno,
         }) = entry
         else {
             return Err(ReadError::NotFound);
         };
         let bytes = shared
             .values
-            .read(&value, value_effort)
+            .read_kept(&value, seqno, value_effort)
             .inspect_err(|error| self.count(*error))?;
         let metadata = Metadata {
             attributes,

@@ -92,6 +92,7 @@ impl Plan {
             memtable_bytes: pick(rng, &[1 << 10, 3 << 10, 8 << 10, 20 << 10], 4 << 10),
             log_bytes: pick(rng, &[12 << 10, 64 << 10, 256 << 10], 64 << 10),
             cache_bytes: pick(rng, &[0, 16 << 10, 1 << 20], 64 << 10),
+            value_cache_bytes: pick(rng, &[0, 0, 64 << 10], 0),
             unsynced_bytes: pick(rng, &[8 << 10, 64 << 10, 1 << 20], 64 << 10),
             unsynced_age_us: pick(rng, &[50_000, 300_000, 1_000_000], 1_000_000),
             queue_bytes: pick(rng, &[8 << 10, 1 << 20], 1 << 20),

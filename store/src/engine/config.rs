@@ -8,6 +8,7 @@ use crate::layout::geometry::Geometry;
 use crate::limits::{
     CACHE_BYTES, FREE_SHARE, FREE_ZONES, LOG_BYTES, MEMTABLE_BYTES, QUEUE_BYTES, READY_LOG_BYTES,
     READY_LOG_ZONES, SCAN_TOMBSTONES, SCRUB_EVERY_US, SCRUB_PACE, UNSYNCED_AGE_US, UNSYNCED_BYTES,
+    VALUE_CACHE_BYTES,
 };
 use crate::run::AtDamage;
 
@@ -20,6 +21,8 @@ pub struct Options {
     pub log_bytes: u64,
     /// Memory for blocks of runs.
     pub cache_bytes: u64,
+    /// Memory for small values that were read; 0 for none.
+    pub value_cache_bytes: u64,
     /// Written but not synced bytes at which writes wait.
     pub unsynced_bytes: u64,
     /// Age at which unsynced writes are synced, in microseconds.
@@ -76,6 +79,7 @@ impl Default for Options {
             memtable_bytes: MEMTABLE_BYTES,
             log_bytes: LOG_BYTES,
             cache_bytes: CACHE_BYTES,
+            value_cache_bytes: VALUE_CACHE_BYTES,
             unsynced_bytes: UNSYNCED_BYTES,
             unsynced_age_us: UNSYNCED_AGE_US,
             queue_bytes: QUEUE_BYTES,

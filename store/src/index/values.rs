@@ -1,20 +1,22 @@
 //! Values: reading what an entry refers to.
 //!
-//! Guarantee: every value given out was verified. Nothing is kept here: a cache of small values
-//! that were read before was measured and gained nothing over the page cache.
+//! Guarantee: every value given out was verified, on this read or on an earlier one after which it
+//! was kept. What is asked of the medium is read there, whatever is kept.
 //! Not here: which entry is the newest of a key (`view`).
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::cache::{Budget, Kept, Place, PlaceCache};
 use crate::disk::Disk;
 use crate::effort::Effort;
-use crate::entry::ValueRef;
+use crate::entry::{Seqno, ValueRef};
 use crate::error::{Damage, ReadError};
 use crate::layout::checksum::checksum;
 use crate::layout::geometry::Geometry;
 use crate::layout::superblock::Seal;
+use crate::limits::{KEPT_VALUE, USUAL_VALUE};
 use crate::seal::{Keys, Spot};
 
 /// Whether a value is checked before it is given out; it is, except in the proof that tests
@@ -27,12 +29,20 @@ pub enum Checking {
     Off,
 }
 
+impl Kept for Bytes {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+}
+
 /// Reads values.
 pub struct ValueReader {
     disk: Arc<dyn Disk>,
     geometry: Geometry,
     checking: Checking,
     keys: Arc<Keys>,
+    /// Small values that were read before: opening them again costs more than the network does.
+    kept: Option<PlaceCache<Bytes>>,
 }
 
 impl ValueReader {
@@ -49,10 +59,48 @@ impl ValueReader {
             geometry,
             checking,
             keys,
+            kept: None,
         }
     }
 
-    /// The value.
+    /// The same, that keeps small values in at most so many bytes.
+    #[must_use]
+    pub fn keeping(self, bytes: u64) -> Self {
+        let budget = Budget {
+            bytes,
+            usual: USUAL_VALUE,
+            most: u64::from(KEPT_VALUE),
+        };
+        Self {
+            kept: (bytes > 0).then(|| PlaceCache::new(budget)),
+            ..self
+        }
+    }
+
+    /// The value of the entry with this number, which is kept where it is small.
+    pub fn read_kept(
+        &self,
+        value: &ValueRef,
+        seqno: Seqno,
+        effort: Effort,
+    ) -> Result<Bytes, ReadError> {
+        let small = value.length <= KEPT_VALUE && effort != Effort::Medium;
+        let Some(kept) = self.kept.as_ref().filter(|_| small) else {
+            return self.read(value, effort);
+        };
+        let place = Place {
+            location: value.location,
+            life: seqno.0,
+        };
+        if let Some(value) = kept.get(&place) {
+            return Ok(value);
+        }
+        let value = self.read(value, effort)?;
+        kept.insert(place, value.clone());
+        Ok(value)
+    }
+
+    /// The value, which is not kept.
     pub fn read(&self, value: &ValueRef, effort: Effort) -> Result<Bytes, ReadError> {
         if value.length == 0 {
             return Ok(Bytes::new());

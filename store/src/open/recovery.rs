@@ -157,7 +157,7 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
     };
     let (ledger, space) = fresh_manifest(start, &mut salts, &sole)?;
 
-    let cache = Arc::new(BlockCache::new(options.cache_bytes));
+    let cache = Arc::new(BlockCache::of_blocks(options.cache_bytes));
     let shared = Shared::new(Parts {
         uuid: ledger.superblock.uuid,
         boot: ledger.superblock.boot,
@@ -169,7 +169,8 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
             geometry,
             options.checking(),
             Arc::clone(&keys),
-        ),
+        )
+        .keeping(options.value_cache_bytes),
         cipher: keys.of_boot(&salts.boot_salt()),
         keys,
         disk,

@@ -1,19 +1,13 @@
 //! Blocks in memory, and reading those that are not.
 //!
-//! Guarantee: the blocks kept weigh no more than the budget; every block given out was verified;
-//! the hasher is fixed, so that the same reads keep the same blocks.
+//! Guarantee: every block given out was verified.
 //! Not here: which blocks a search needs (`reader`, `cursor`).
 
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam::utils::CachePadded;
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{OptionsBuilder, Weighter};
 use thiserror::Error;
-use xxhash_rust::xxh3::Xxh3;
 
+use crate::cache::{Budget, Kept, Place, PlaceCache};
 use crate::disk::Disk;
 use crate::effort::Effort;
 use crate::layout::geometry::Geometry;
@@ -27,13 +21,6 @@ use super::format::block::{
 use super::format::guide::Guide;
 use super::format::leaf::Leaf;
 use super::format::node::Node;
-
-/// Bytes that the cache needs for a block beside the block.
-const BOOKKEEPING: usize = 128;
-/// Least budget of a shard: a few of the largest blocks.
-const SHARD_BYTES: u64 = 16 * RUN_BLOCK_MAX as u64;
-const MOST_SHARDS: u64 = 16;
-const HIT_COUNTERS: usize = 8;
 
 /// Why a block could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -72,88 +59,24 @@ impl BlockError {
     }
 }
 
-/// Zone, offset and epoch: one block over the life of the drive.
-type Place = (u32, u32, u64);
-
-#[derive(Debug, Clone, Copy)]
-struct Weight;
-
-impl Weighter<Place, Arc<Block>> for Weight {
-    fn weight(&self, _: &Place, block: &Arc<Block>) -> u64 {
-        u64::try_from(block.weight() + BOOKKEEPING).unwrap_or(u64::MAX)
+impl Kept for Arc<Block> {
+    fn weight(&self) -> usize {
+        Block::weight(self)
     }
 }
-
-type FixedHasher = BuildHasherDefault<Xxh3>;
 
 /// The blocks kept in memory.
-#[derive(Debug)]
-pub struct BlockCache {
-    blocks: Cache<Place, Arc<Block>, Weight, FixedHasher>,
-    /// One counter for each part of the places, so that threads rarely write to the same.
-    hits: [CachePadded<AtomicU64>; HIT_COUNTERS],
-    misses: AtomicU64,
-}
+pub type BlockCache = PlaceCache<Arc<Block>>;
 
 impl BlockCache {
-    /// A cache of at most `bytes`.
+    /// A cache of blocks, of at most `bytes`.
     #[must_use]
-    pub fn new(bytes: u64) -> Self {
-        let shards = (bytes / SHARD_BYTES).clamp(1, MOST_SHARDS);
-        let items = (bytes / RUN_BLOCK_TARGET as u64).max(32 * shards);
-        let as_usize = |number| usize::try_from(number).unwrap_or(usize::MAX);
-        let mut options = OptionsBuilder::new();
-        options
-            .shards(as_usize(shards))
-            .estimated_items_capacity(as_usize(items))
-            .weight_capacity(bytes);
-        let hasher = FixedHasher::default();
-        let lifecycle = DefaultLifecycle::default();
-        let blocks = match options.build() {
-            Ok(options) => Cache::with_options(options, Weight, hasher, lifecycle),
-            Err(_incomplete) => Cache::with(as_usize(items), bytes, Weight, hasher, lifecycle),
-        };
-        Self {
-            blocks,
-            hits: Default::default(),
-            misses: AtomicU64::new(0),
-        }
-    }
-
-    /// Reads answered from memory.
-    #[must_use]
-    pub fn hits(&self) -> u64 {
-        let count = |part: &CachePadded<AtomicU64>| part.load(Ordering::Relaxed);
-        self.hits.iter().map(count).sum()
-    }
-
-    /// Reads that were not.
-    #[must_use]
-    pub fn misses(&self) -> u64 {
-        self.misses.load(Ordering::Relaxed)
-    }
-
-    /// Bytes in use.
-    #[must_use]
-    pub fn weight(&self) -> u64 {
-        self.blocks.weight()
-    }
-
-    /// Forgets everything, for a drive that is locked.
-    pub fn clear(&self) {
-        self.blocks.clear();
-    }
-
-    fn get(&self, place: &Place) -> Option<Arc<Block>> {
-        let block = self.blocks.get(place);
-        let (zone, offset, _) = *place;
-        let part = (zone as usize + offset as usize / RUN_BLOCK_TARGET) % HIT_COUNTERS;
-        let counter = match (&block, self.hits.get(part)) {
-            (Some(_), Some(hits)) => hits,
-            _ => &self.misses,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        block
+    pub fn of_blocks(bytes: u64) -> Self {
+        Self::new(Budget {
+            bytes,
+            usual: RUN_BLOCK_TARGET as u64,
+            most: RUN_BLOCK_MAX as u64,
+        })
     }
 }
 
@@ -248,8 +171,10 @@ impl BlockReader {
     /// # Errors
     /// [`BlockError::NotCached`] only for [`Effort::Cached`].
     pub fn read(&self, expected: &Expected, effort: Effort) -> Result<Arc<Block>, BlockError> {
-        let location = expected.handle.location;
-        let place = (location.zone.0, location.offset, expected.stamp.epoch);
+        let place = Place {
+            location: expected.handle.location,
+            life: expected.stamp.epoch,
+        };
         let look = effort != Effort::Medium;
         if let Some(block) = look.then(|| self.cache.get(&place)).flatten() {
             return Ok(block);
@@ -260,7 +185,7 @@ impl BlockReader {
         }
         let guide = guide_of(&block, expected.kind);
         let block = Arc::new(block.with_guide(guide));
-        self.cache.blocks.insert(place, Arc::clone(&block));
+        self.cache.insert(place, Arc::clone(&block));
         Ok(block)
     }
 

@@ -116,7 +116,7 @@ impl Survey {
 
     /// Reads blocks of runs, each once.
     pub(super) fn blocks(&self, contents: &Contents) -> BlockReader {
-        let cache = Arc::new(BlockCache::new(RUN_BLOCK_MAX as u64));
+        let cache = Arc::new(BlockCache::of_blocks(RUN_BLOCK_MAX as u64));
         BlockReader::new(Arc::clone(&self.disk), self.superblock.geometry, cache)
             .with_keys(Arc::clone(&contents.keys))
     }

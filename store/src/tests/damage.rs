@@ -18,6 +18,23 @@ fn a_flipped_bit_costs_that_value_and_nothing_else() {
 }
 
 #[test]
+fn a_small_value_that_was_read_is_kept_and_the_medium_is_not_taken_for_it() {
+    let mut drive = Drive::plain();
+    for (key, byte, length) in [(b"small", 0xab, 16 << 10), (b"large", 0xcd, 17 << 10)] {
+        drive.put(key, &vec![byte; length]).unwrap();
+        drive.settle();
+        assert_eq!(drive.value(key).unwrap(), vec![byte; length]);
+        flip(&drive.disk, &[byte; 64]);
+    }
+    assert_eq!(drive.value(b"small").unwrap(), vec![0xab; 16 << 10]);
+    let damaged = |read: Result<_, _>| matches!(read, Err(ReadError::Unreadable(_)));
+    assert!(damaged(drive.value(b"large").map(drop)));
+    assert!(damaged(drive.store.get_from_medium(b"small").map(drop)));
+    drive.put(b"small", &[0xef; 5000]).unwrap();
+    assert_eq!(drive.value(b"small").unwrap(), vec![0xef; 5000]);
+}
+
+#[test]
 fn a_flipped_bit_in_a_durable_group_refuses_to_open() {
     let mut drive = Drive::plain();
     for key in [b"first", b"later"] {

@@ -129,7 +129,7 @@ fn of_earlier_lives(disk: &Arc<dyn Disk>, survey: &Survey, pin: Option<&PinKey>)
     for info in state.zones.values() {
         keys.enter(info.stamp, &info.boot_salt);
     }
-    let cache = Arc::new(BlockCache::new(RUN_BLOCK_MAX as u64));
+    let cache = Arc::new(BlockCache::of_blocks(RUN_BLOCK_MAX as u64));
     let reader = BlockReader::new(Arc::clone(disk), superblock.geometry, cache).with_keys(keys);
     let mut found = 0;
     for meta in &state.runs {

@@ -202,7 +202,8 @@ fn images_that_are_made_today_hold_the_same_and_are_the_same_each_time() {
         assert_eq!(made.expected.what, kept.what, "{name}");
         assert_eq!(made.expected.pin, kept.pin, "{name}");
         assert_eq!(made.expected.settings, kept.settings, "{name}");
-        if !["cold", "killed"].contains(&name) {
+        // How far those get depends on when upkeep does what they show.
+        if !["cold", "killed", "reused"].contains(&name) {
             assert_eq!(made.expected.entries, kept.entries, "{name}");
             assert_eq!(made.expected.gone, kept.gone, "{name}");
         }

@@ -72,7 +72,8 @@ impl Machine {
         };
         let flipped = self.flip(offset, length);
         self.happened(Fault::RotInValue);
-        let read = store.get(&key, Effort::Disk);
+        // It may be kept in memory, which nobody promises.
+        let read = store.get_from_medium(&key);
         let metadata = store.metadata(&key, Effort::Disk);
         self.flip_back(flipped);
         if !matches!(read, Err(ReadError::Unreadable(_))) || metadata.is_err() {

@@ -76,7 +76,7 @@ impl Bench {
     pub(super) fn new(zone_size: u32, zones: u32) -> Self {
         let disk = Arc::new(MemoryDisk::new(u64::from(zone_size) * u64::from(zones)));
         let geometry = Geometry { zone_size, zones };
-        let cache = Arc::new(BlockCache::new(8 << 20));
+        let cache = Arc::new(BlockCache::of_blocks(8 << 20));
         let reader = BlockReader::new(disk.clone(), geometry, cache);
         Self {
             disk,
@@ -89,7 +89,7 @@ impl Bench {
 
     /// A reader that has nothing in memory.
     pub(super) fn cold(&self) -> BlockReader {
-        let cache = Arc::new(BlockCache::new(8 << 20));
+        let cache = Arc::new(BlockCache::of_blocks(8 << 20));
         BlockReader::new(self.disk.clone(), self.geometry, cache)
     }
 

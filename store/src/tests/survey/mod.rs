@@ -216,7 +216,7 @@ fn older_runs_behind_a_rotten_leaf_are_uncertain_and_deleted_keys_stay_deleted()
     );
     // The smallest keys stand in the first leaf, at the front of the first extent.
     let geometry = survey.superblock().geometry;
-    let cache = Arc::new(BlockCache::new(1 << 20));
+    let cache = Arc::new(BlockCache::of_blocks(1 << 20));
     let reader = BlockReader::new(Arc::<MemoryDisk>::clone(&drive.disk), geometry, cache);
     let deletes = |run: &RunMeta| {
         let found = Run::new(run.clone()).get(&reader, b"b", Effort::Disk);
