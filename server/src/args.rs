@@ -198,6 +198,7 @@ impl Args {
             None => File::default(),
         };
         let batches = file.batches()?;
+        let options = options(self.scrub_every, &file)?;
         let new = self.new_image(&file)?;
         let mut config = Config {
             batches,
@@ -246,15 +247,6 @@ impl Args {
         if let Some(count) = file.read_threads {
             config.read_threads = count;
         }
-        let scrub_every = match (self.scrub_every, file.scrub_every) {
-            (Some(every), _) => every,
-            (None, Some(text)) => text.parse()?,
-            (None, None) => ScrubEvery::default(),
-        };
-        let mut options = scrub_every.options();
-        if let Some(size) = file.value_cache {
-            options.value_cache_bytes = size.parse::<ImageSize>()?.0;
-        }
         refuse_contradictions(&config)?;
         let json = self.ready_json || file.ready_json == Some(true);
         Ok(Settings {
@@ -266,6 +258,20 @@ impl Args {
             options,
         })
     }
+}
+
+/// Options of the store.
+fn options(scrub_every: Option<ScrubEvery>, file: &File) -> Result<Options, SettingsError> {
+    let scrub_every = match (scrub_every, &file.scrub_every) {
+        (Some(every), _) => every,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => ScrubEvery::default(),
+    };
+    let mut options = scrub_every.options();
+    if let Some(size) = &file.value_cache {
+        options.value_cache_bytes = size.parse::<ImageSize>()?.0;
+    }
+    Ok(options)
 }
 
 impl Args {

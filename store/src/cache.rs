@@ -1,8 +1,8 @@
 //! What was read from a place on the disk, kept in memory within a budget of bytes.
 //!
 //! Guarantee: what is kept weighs no more than the budget. With its life, a place is one over the
-//! life of the drive, so nothing that is kept gets old. The hasher is fixed, so that the same reads keep the
-//! same things.
+//! life of the drive, so nothing that is kept gets old. The hasher is fixed, so that the same reads
+//! keep the same things.
 //! Not here: whether what is kept was verified: whoever puts it in has done that.
 
 use std::fmt;

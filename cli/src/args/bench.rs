@@ -140,7 +140,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
 
-    /// Threads of the client, to which the connections are dealt, and no more than those [default: one for each processor]
+    /// Threads of the client, to which the connections are dealt; no more than those are started
+    /// [default: one for each processor]
     #[arg(long, value_parser = connections, value_name = "N")]
     pub(crate) threads: Option<usize>,
 
