@@ -145,6 +145,9 @@ pub(crate) enum SettingsError {
     /// The size in the file is none.
     #[error("the configuration's size: {0}")]
     Size(#[from] BadSize),
+    /// The memory for values in the file is no size.
+    #[error("the configuration's value-cache: {0}")]
+    ValueCache(#[source] BadSize),
     /// The TLS address in the file is none.
     #[error("the configuration's tls-listen: {0}")]
     TlsListen(#[from] BadTlsListen),
@@ -269,7 +272,10 @@ fn options(scrub_every: Option<ScrubEvery>, file: &File) -> Result<Options, Sett
     };
     let mut options = scrub_every.options();
     if let Some(size) = &file.value_cache {
-        options.value_cache_bytes = size.parse::<ImageSize>()?.0;
+        let bytes = size
+            .parse::<ImageSize>()
+            .map_err(SettingsError::ValueCache)?;
+        options.value_cache_bytes = bytes.0;
     }
     Ok(options)
 }
@@ -429,7 +435,8 @@ mod tests {
         assert_eq!(bytes("").unwrap(), Options::default().value_cache_bytes);
         assert_eq!(bytes("value-cache = '8 MiB'").unwrap(), 8 << 20);
         assert_eq!(bytes("value-cache = '0'").unwrap(), 0);
-        assert!(bytes("value-cache = 'much'").is_err());
+        let error = bytes("value-cache = 'much'").unwrap_err().to_string();
+        assert!(error.contains("value-cache: `much`"), "{error}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What was read from a place on the disk, kept in memory within a budget of bytes.
 //!
-//! Guarantee: what is kept weighs no more than the budget. With its life, a place is one over the
-//! life of the drive, so nothing that is kept gets old. The hasher is fixed, so that the same reads
-//! keep the same things.
+//! Guarantee: what is kept weighs no more than the budget. With its life, a place is one as long as
+//! the drive is open (epochs are used once; numbers of a group that was not written are used again,
+//! but were never visible), so nothing that is kept gets old. The hasher is fixed, so that the same
+//! reads keep the same things.
 //! Not here: whether what is kept was verified: whoever puts it in has done that.
 
 use std::fmt;
@@ -19,6 +20,10 @@ use crate::layout::geometry::Location;
 /// Bytes that the cache needs for something beside its weight.
 const BOOKKEEPING: usize = 128;
 const MOST_SHARDS: u64 = 16;
+/// Of the largest things, so many have room in a shard.
+const LARGEST_IN_SHARD: u64 = 16;
+/// Things that a shard is made for at least.
+const LEAST_ITEMS: u64 = 32;
 const HIT_COUNTERS: usize = 8;
 
 /// A place, and what tells it from the same one before and after.
@@ -36,7 +41,7 @@ pub trait Kept: Clone {
     fn weight(&self) -> usize;
 }
 
-/// How much a cache may hold.
+/// How much a cache may hold; in bytes, none of them 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     /// In all.
@@ -78,9 +83,8 @@ impl<T: Kept> PlaceCache<T> {
     #[must_use]
     pub fn new(budget: Budget) -> Self {
         let Budget { bytes, usual, most } = budget;
-        // A shard has room for some of the largest things.
-        let shards = (bytes / (16 * most)).clamp(1, MOST_SHARDS);
-        let items = (bytes / usual).max(32 * shards);
+        let shards = (bytes / (LARGEST_IN_SHARD * most)).clamp(1, MOST_SHARDS);
+        let items = (bytes / usual).max(LEAST_ITEMS * shards);
         let as_usize = |number| usize::try_from(number).unwrap_or(usize::MAX);
         let mut options = OptionsBuilder::new();
         options

@@ -210,6 +210,7 @@ const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);
 const SEALED_VALUE: usize = MAX_VALUE + MAX_VALUE.div_ceil(SEAL_CHUNK) * SEAL_TAG;
 const _: () =
     assert!((SEALED_VALUE + MAX_KEY + MAX_VERSION + MAX_TAG) as u64 + 2 * BLOCK < MIN_ZONE / 2);
+const _: () = assert!(USUAL_VALUE <= KEPT_VALUE as u64);
 const _: () = assert!(RUN_BLOCK_MAX > MAX_KEY + MAX_VERSION + MAX_TAG + RUN_BLOCK_TARGET);
 const _: () = assert!(MAX_ZONE <= u32::MAX as u64);
 const _: () = assert!(WORTH_PARTS_ASKED < WORTH_PARTS && WORTH_PARTS < WORTH_PARTS_PRESSED);

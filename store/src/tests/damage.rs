@@ -20,6 +20,10 @@ fn a_flipped_bit_costs_that_value_and_nothing_else() {
 #[test]
 fn a_small_value_that_was_read_is_kept_and_the_medium_is_not_taken_for_it() {
     let mut drive = Drive::plain();
+    drive.reopen_with(Options {
+        value_cache_bytes: 1 << 20,
+        ..options()
+    });
     for (key, byte, length) in [(b"small", 0xab, 16 << 10), (b"large", 0xcd, 17 << 10)] {
         drive.put(key, &vec![byte; length]).unwrap();
         drive.settle();

@@ -52,6 +52,8 @@ fn options() -> Options {
     Options {
         memtable_bytes: 6 << 10,
         log_bytes: 64 << 10,
+        // What is read is to come from the disk.
+        value_cache_bytes: 0,
         ..Options::default()
     }
 }

@@ -72,8 +72,8 @@ impl Machine {
         };
         let flipped = self.flip(offset, length);
         self.happened(Fault::RotInValue);
-        // It may be kept in memory, which nobody promises.
         let read = store.get_from_medium(&key);
+        let plain = store.get(&key, Effort::Disk).map(|object| object.value);
         let metadata = store.metadata(&key, Effort::Disk);
         self.flip_back(flipped);
         if !matches!(read, Err(ReadError::Unreadable(_))) || metadata.is_err() {
@@ -83,9 +83,21 @@ impl Machine {
                 format!("a rotten value reads as {read:?}, its metadata as {metadata:?}"),
             );
         }
-        match store.get(&key, Effort::Disk) {
-            Ok(_) => Ok(()),
-            Err(error) => Broken::found(Promise::Damage, format!("it is whole again: {error}")),
+        let whole = match store.get_from_medium(&key) {
+            Ok(whole) => whole.value,
+            Err(error) => {
+                return Broken::found(Promise::Damage, format!("it is whole again: {error}"));
+            }
+        };
+        // What was read while it was sound may be kept in memory.
+        let may_be_kept = self.plan.options.value_cache_bytes > 0;
+        match plain {
+            Err(ReadError::Unreadable(_)) => Ok(()),
+            Ok(value) if may_be_kept && value == whole => Ok(()),
+            other => Broken::found(
+                Promise::Damage,
+                format!("a rotten value reads as {other:?}"),
+            ),
         }
     }
 
