@@ -36,7 +36,7 @@ pub struct Place {
 }
 
 /// What a cache can keep.
-pub trait Kept: Clone {
+pub trait Weighed: Clone {
     /// Bytes that it takes.
     fn weight(&self) -> usize;
 }
@@ -55,7 +55,7 @@ pub struct Budget {
 #[derive(Debug, Clone, Copy)]
 struct Weight;
 
-impl<T: Kept> Weighter<Place, T> for Weight {
+impl<T: Weighed> Weighter<Place, T> for Weight {
     fn weight(&self, _: &Place, kept: &T) -> u64 {
         u64::try_from(kept.weight() + BOOKKEEPING).unwrap_or(u64::MAX)
     }
@@ -78,7 +78,7 @@ impl<T> fmt::Debug for PlaceCache<T> {
     }
 }
 
-impl<T: Kept> PlaceCache<T> {
+impl<T: Weighed> PlaceCache<T> {
     /// An empty one.
     #[must_use]
     pub fn new(budget: Budget) -> Self {

@@ -9,6 +9,8 @@
 
 use std::io::{self, IoSlice};
 
+use crate::effort::Effort;
+
 /// A flat disk: all state of a drive lies on one of these.
 ///
 /// Offsets and lengths are in bytes and need no alignment. Errors are [`io::Error`]; the engine
@@ -64,4 +66,16 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// `InvalidInput` when the range reaches past the end. A host that cannot discard is no error.
     fn discard(&self, offset: u64, length: u64) -> io::Result<()>;
+}
+
+/// Reads as far as `effort` may go; `false` where that is not far enough.
+///
+/// # Errors
+/// Those of the [`Disk`].
+pub fn read(disk: &dyn Disk, effort: Effort, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
+    match effort {
+        Effort::Cached => disk.try_read_at(offset, buffer),
+        Effort::Disk => disk.read_at(offset, buffer).map(|()| true),
+        Effort::Medium => disk.read_medium_at(offset, buffer).map(|()| true),
+    }
 }

@@ -24,7 +24,7 @@ mod patient;
 
 mod host;
 
-pub use contract::Disk;
+pub use contract::{Disk, read};
 pub use error::{DiskOpenError, PastEnd};
 pub use file::FileDisk;
 pub use host::{HostRefusal, Occupant, occupant, refuse_if_mounted_or_open, wipe_signatures};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cache::{Budget, Kept, Place, PlaceCache};
-use crate::disk::Disk;
+use crate::cache::{Budget, Place, PlaceCache, Weighed};
+use crate::disk::{self, Disk};
 use crate::effort::Effort;
 use crate::entry::{Seqno, ValueRef};
 use crate::error::{Damage, ReadError};
@@ -29,7 +29,7 @@ pub enum Checking {
     Off,
 }
 
-impl Kept for Bytes {
+impl Weighed for Bytes {
     /// An allocator gives up to a quarter more than was asked for.
     fn weight(&self) -> usize {
         self.len() + self.len() / 4
@@ -114,14 +114,7 @@ impl ValueReader {
         }
         let mut bytes = vec![0; stored as usize];
         let position = self.geometry.position(value.location);
-        let read = match effort {
-            Effort::Cached => self.disk.try_read_at(position, &mut bytes),
-            Effort::Disk => self.disk.read_at(position, &mut bytes).map(|()| true),
-            Effort::Medium => {
-                let read = self.disk.read_medium_at(position, &mut bytes);
-                read.map(|()| true)
-            }
-        };
+        let read = disk::read(&*self.disk, effort, position, &mut bytes);
         match read {
             Ok(true) => {}
             Ok(false) => return Err(ReadError::NotCached),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::cache::{Budget, Kept, Place, PlaceCache};
-use crate::disk::Disk;
+use crate::cache::{Budget, Place, PlaceCache, Weighed};
+use crate::disk::{self, Disk};
 use crate::effort::Effort;
 use crate::layout::geometry::Geometry;
 use crate::limits::{RUN_BLOCK_MAX, RUN_BLOCK_TARGET};
@@ -59,7 +59,7 @@ impl BlockError {
     }
 }
 
-impl Kept for Arc<Block> {
+impl Weighed for Arc<Block> {
     fn weight(&self) -> usize {
         Block::weight(self)
     }
@@ -207,14 +207,7 @@ impl BlockReader {
         let life = life.ok_or_else(|| refuse(BlockFault::Outside))?;
         let mut bytes = vec![0; length];
         let position = self.geometry.position(handle.location);
-        let result = match effort {
-            Effort::Cached => self.disk.try_read_at(position, &mut bytes),
-            Effort::Disk => self.disk.read_at(position, &mut bytes).map(|()| true),
-            Effort::Medium => {
-                let read = self.disk.read_medium_at(position, &mut bytes);
-                read.map(|()| true)
-            }
-        };
+        let result = disk::read(&*self.disk, effort, position, &mut bytes);
         match result {
             Ok(true) => UncheckedBlock { bytes }
                 .verify(expected, &life.cipher)

@@ -164,6 +164,15 @@ impl Drive {
         self.finish(token)
     }
 
+    /// Deletes so many keys, one after the other; none of that is refused.
+    fn delete_each(&mut self, count: u32, key: impl Fn(u32) -> Vec<u8>) {
+        for number in 0..count {
+            let gone = vec![delete(&key(number), Expected::Any)];
+            let token = self.submit(gone, Durability::WriteBack);
+            assert_eq!(self.finish(token), Ok(()), "delete {number} of {count}");
+        }
+    }
+
     fn value(&self, key: &[u8]) -> Result<Bytes, ReadError> {
         self.store.get(key, Effort::Disk).map(|object| object.value)
     }
@@ -534,11 +543,7 @@ fn a_drive_full_of_small_values_can_be_emptied_although_its_index_is_large() {
         drive.step();
     }
     assert_eq!(drive.store.status().health, Health::Full);
-    for number in 0..stored {
-        let gone = vec![delete(&key(number), Expected::Any)];
-        let token = drive.submit(gone, Durability::WriteBack);
-        assert_eq!(drive.finish(token), Ok(()), "delete {number} of {stored}");
-    }
+    drive.delete_each(stored, key);
     for _ in 0..20_000 {
         drive.step();
     }
@@ -561,13 +566,7 @@ fn filling_and_deleting_again_and_again_does_not_lose_space() {
             stored += 1;
             drive.step();
         }
-        for number in 0..stored {
-            let token = drive.submit(
-                vec![delete(&number.to_be_bytes(), Expected::Any)],
-                Durability::WriteBack,
-            );
-            assert_eq!(drive.finish(token), Ok(()));
-        }
+        drive.delete_each(stored, |number| number.to_be_bytes().to_vec());
         for _ in 0..3000 {
             drive.step();
         }

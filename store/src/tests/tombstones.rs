@@ -259,11 +259,7 @@ fn a_drive_full_of_long_keys_can_be_emptied_although_memtables_make_its_index_gr
         stored += 1;
     }
     assert_eq!(drive.store.status().health, Health::Full);
-    for number in 0..stored {
-        let gone = vec![delete(&key(number), Expected::Any)];
-        let token = drive.submit(gone, Durability::WriteBack);
-        assert_eq!(drive.finish(token), Ok(()), "delete {number} of {stored}");
-    }
+    drive.delete_each(stored, key);
     for _ in 0..20_000 {
         drive.step();
     }
