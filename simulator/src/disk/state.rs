@@ -160,7 +160,8 @@ impl State {
         let sector = self.seen.sector();
         let start = offset - offset % sector;
         let end = (offset + length).next_multiple_of(sector);
-        let mut sectors = self.seen.bytes(start, end - start).to_vec();
+        let mut sectors = vec![0; usize::try_from(end - start).unwrap_or_default()];
+        self.seen.read(start, &mut sectors);
         let mut left = usize::try_from(length).unwrap_or(usize::MAX);
         let mut at = usize::try_from(offset - start).unwrap_or(usize::MAX);
         for part in parts {
@@ -284,7 +285,7 @@ impl State {
             .drain(..)
             .map(|write| (write.offset, write.length()));
         for (offset, length) in unsynced.chain(self.forgotten.drain(..)) {
-            self.seen.write(offset, self.platter.bytes(offset, length));
+            self.seen.copy(&self.platter, offset, length);
         }
         self.stopped = Some(Stopped::PowerCut);
     }
