@@ -21,7 +21,8 @@ use crate::error::{ConnectError, Disconnected, Error, HelloError};
 use crate::net::{Channel, Connection};
 use crate::ops::{
     Acl, Batch, Delete, Get, GetAcls, GetLog, GetMetadata, GetVersion, LogType, MediaOptimize,
-    MediaScan, Neighbour, PinKind, PinOperation, Plain, Put, Range, SetAcls, SetPin, Setup,
+    MediaScan, Neighbour, Peer, PinKind, PinOperation, Plain, Push, Put, Range, SetAcls, SetPin,
+    Setup, Transfer,
 };
 use crate::trust::Fingerprint;
 
@@ -226,6 +227,25 @@ impl Client {
     /// Hands the drive an image of its firmware.
     pub fn download_firmware(&self, image: impl Into<Bytes>) -> Setup {
         Setup::of_firmware(self.connection.clone(), image.into())
+    }
+
+    /// Has this drive store entries of its own on another one, past the client.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kinetic_client::Client) -> Result<(), kinetic_client::Error> {
+    /// use kinetic_client::{Peer, Transfer};
+    ///
+    /// // From this drive to b, and from there to c.
+    /// let next = Transfer::of("photos/1").force();
+    /// let first = Transfer::of("photos/1").force().then(Peer::plain("drive-c", 8123), [next]);
+    /// let pushed = client.push(Peer::plain("drive-b", 8123), [first]).await?;
+    /// assert!(pushed.is_complete());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn push(&self, peer: Peer, transfers: impl IntoIterator<Item = Transfer>) -> Push {
+        let transfers = transfers.into_iter().collect();
+        Push::new(self.connection.clone(), peer, transfers)
     }
 
     /// Asks what the drive says of itself.

@@ -58,6 +58,16 @@ pub const MAX_TIMEOUT_MS: u64 = 365 * 24 * 3600 * 1000;
 /// Milliseconds that an erase may take, unless its request says otherwise.
 pub const ERASE_TIMEOUT_MS: u64 = 180_000;
 
+/// Milliseconds that a push of a replication may take, unless it says otherwise: the drive waits
+/// for others meanwhile.
+pub const PUSH_TIMEOUT_MS: u64 = 120_000;
+
+/// Keys of one push of a replication, unless it says otherwise.
+pub const PUSHED_KEYS: usize = 64;
+
+/// Pushes of a replication that are under way at a time, unless it says otherwise.
+pub const PUSHES_UNDER_WAY: usize = 8;
+
 /// Milliseconds from a call to its answer, unless configured.
 pub const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 30_000;
 
@@ -66,6 +76,7 @@ const _: () = {
     assert!(MESSAGE_ROOM_BYTES < WRITE_BACKLOG_BYTES);
     assert!(DEFAULT_REQUEST_TIMEOUT_MS <= ERASE_TIMEOUT_MS);
     assert!(ERASE_TIMEOUT_MS <= MAX_TIMEOUT_MS);
+    assert!(DEFAULT_REQUEST_TIMEOUT_MS <= PUSH_TIMEOUT_MS && PUSH_TIMEOUT_MS <= MAX_TIMEOUT_MS);
     assert!(LEAST_READ_BYTES <= READ_BYTES);
     assert!(WRITE_BACKLOG_BYTES <= DEFAULT_IN_FLIGHT_BYTES);
     assert!(DEFAULT_IN_FLIGHT_BYTES <= u32::MAX as usize);

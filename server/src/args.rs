@@ -3,6 +3,8 @@
 //! Guarantee: a flag wins over the file, the file over the default; a name in the file that means
 //! nothing is refused, not ignored.
 
+mod peers;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use kinetic_server::ops::setup::public_key;
 use kinetic_server::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
 use kinetic_store::{Options, Seal};
 use serde::Deserialize;
+
+use peers::{BadPeers, PeerArgs};
 
 /// One disk as an Ethernet-addressable key-value drive.
 #[derive(Debug, Parser)]
@@ -70,6 +74,8 @@ pub(crate) struct Args {
     /// Ed25519 public key in a PEM file that firmware must be signed by
     #[arg(long, value_name = "FILE")]
     firmware_key: Option<PathBuf>,
+    #[command(flatten)]
+    peers: PeerArgs,
     /// What to log to stderr: error, warn, info, debug, trace, or filters as in RUST_LOG
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
@@ -91,6 +97,11 @@ struct File {
     firmware_key: Option<PathBuf>,
     log: Option<String>,
     scrub_every: Option<String>,
+    peer: Option<Vec<String>>,
+    peer_identity: Option<i64>,
+    peer_key: Option<String>,
+    peer_fingerprint: Option<Vec<String>>,
+    peer_ca: Option<PathBuf>,
     max_connections: Option<u32>,
     max_batch_operations: Option<u32>,
     max_batch_deletes: Option<u32>,
@@ -188,6 +199,9 @@ pub(crate) enum SettingsError {
         .0.display()
     )]
     FirmwareKey(PathBuf),
+    /// The peers make no sense.
+    #[error(transparent)]
+    Peers(#[from] BadPeers),
     /// A number in the file is out of its range.
     #[error("the configuration: {0}")]
     OutOfRange(#[from] OutOfRange),
@@ -196,15 +210,17 @@ pub(crate) enum SettingsError {
 impl Args {
     /// Merges flags, file and defaults.
     pub(crate) fn settle(self) -> Result<Settings, SettingsError> {
-        let file = match &self.config {
+        let mut file = match &self.config {
             Some(path) => File::read(path)?,
             None => File::default(),
         };
         let batches = file.batches()?;
         let options = options(self.scrub_every, &file)?;
         let new = self.new_image(&file)?;
+        let peers = self.peers.or(file.peers()).settle()?;
         let mut config = Config {
             batches,
+            peers,
             ..Config::default()
         };
         if let Some(listen) = self.listen.or(file.listen) {
@@ -320,6 +336,16 @@ fn firmware_key(path: PathBuf) -> Result<[u8; 32], SettingsError> {
 }
 
 impl File {
+    fn peers(&mut self) -> PeerArgs {
+        PeerArgs {
+            peer: self.peer.take().unwrap_or_default(),
+            peer_identity: self.peer_identity.take(),
+            peer_key: self.peer_key.take(),
+            peer_fingerprint: self.peer_fingerprint.take().unwrap_or_default(),
+            peer_ca: self.peer_ca.take(),
+        }
+    }
+
     fn batches(&self) -> Result<BatchLimits, OutOfRange> {
         let default = BatchLimits::default();
         let operations = self.max_batch_operations.unwrap_or(default.operations);

@@ -23,6 +23,7 @@ use crate::limits::{
     MOST_CONNECTIONS, MOST_OPEN_BATCHES, MOST_SCRUB_DAYS, PIN_ROUNDS, SCRUB_DAYS,
     WRITE_STALL_SECONDS,
 };
+use crate::peers::Peers;
 
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8123";
@@ -230,7 +231,7 @@ pub enum Exposed {
 }
 
 /// Settings of a running server.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Config {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -246,6 +247,8 @@ pub struct Config {
     pub pin_rounds: u32,
     /// The Ed25519 public key that firmware must be signed by, if any.
     pub firmware_key: Option<[u8; 32]>,
+    /// The drives that it may push to, and as whom.
+    pub peers: Peers,
     /// Connections that it keeps.
     pub max_connections: u32,
     /// What batches may come to.
@@ -278,6 +281,7 @@ impl Default for Config {
             factory_key_reach: FactoryKeyReach::ThisMachine,
             pin_rounds: PIN_ROUNDS,
             firmware_key: None,
+            peers: Peers::default(),
             max_connections: MAX_CONNECTIONS,
             batches: BatchLimits::default(),
             write_stall: Duration::from_secs(WRITE_STALL_SECONDS),

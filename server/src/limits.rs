@@ -209,6 +209,52 @@ pub const WAITING_POLL_MS: u64 = 20;
 /// than the patience of clients.
 pub const BACKGROUND_MS: u64 = 20_000;
 
+/// Operations of one push, nested ones counted.
+pub const PUSH_OPERATIONS: usize = 16 << 10;
+
+/// Bytes of the answer to a push that are not its operations.
+pub const PUSH_REPLY_HEADROOM: usize = 4 << 10;
+
+/// Pushes that a drive works on at a time. It refuses more, and never lets one wait for another:
+/// drives that push to each other would wait for ever.
+pub const PUSHES: usize = 1024;
+
+/// Bytes of their requests.
+pub const PUSH_REQUEST_BYTES: usize = 64 << 20;
+
+/// Bytes of values that all pushes hold at a time, read and not yet answered by the peer.
+pub const PUSHED_BYTES: usize = 64 << 20;
+
+/// Operations of one push that are under way at a time.
+pub const PUSH_WINDOW: usize = 64;
+
+/// Values of one push that are read ahead of what is sent.
+pub const PUSH_READS: usize = 8;
+
+/// Connections to peers that are kept.
+pub const PEER_LINKS: usize = 256;
+
+/// Bytes in flight on one of them.
+pub const LINK_BYTES: usize = 16 << 20;
+
+/// Seconds after which one that nobody uses is closed.
+pub const LINK_IDLE_SECONDS: u64 = 60;
+
+/// Milliseconds that a peer has for connection, handshake and hello.
+pub const PEER_CONNECT_MS: u64 = 10_000;
+
+/// Milliseconds that a peer has for each operation; then the push gives it up.
+pub const PEER_ANSWER_MS: u64 = 30_000;
+
+/// Milliseconds that a peer which could not be reached is not tried again.
+pub const PEER_PAUSE_MS: u64 = 500;
+
+/// Milliseconds that a stopping server waits for what pushes have under way.
+pub const PUSH_STOP_MS: u64 = 3_000;
+
+/// Peers that can be named as those that may be pushed to.
+pub const ALLOWED_PEERS: usize = 4096;
+
 /// Times that GETNEXT and GETPREVIOUS look again when the key they found has just gone.
 pub const NEIGHBOUR_TRIES: usize = 64;
 
@@ -230,6 +276,12 @@ const _: () = assert!(PIN_ROUNDS <= MOST_PIN_ROUNDS);
 const _: () = assert!(DELAYED_PINS_PER_SOURCE < DELAYED_PINS);
 const _: () = assert!(BACKLOG_FLOOR_BYTES <= BACKLOG_BYTES);
 const _: () = assert!(LAST_READS_MS + LINGER_MS < DRAIN_SECONDS * 1000);
+const _: () = assert!(LAST_READS_MS + PUSH_STOP_MS < DRAIN_SECONDS * 1000);
+const _: () = assert!(MAX_VALUE_SIZE as usize * PUSH_READS <= PUSHED_BYTES);
+const _: () = assert!(MAX_MESSAGE_SIZE as usize <= PUSH_REQUEST_BYTES);
+// A status without a text takes 6 bytes at most, and so do the lengths around it, so that the codes
+// of all operations fit an answer that names no key any more.
+const _: () = assert!(PUSH_OPERATIONS * 32 + PUSH_REPLY_HEADROOM < MAX_MESSAGE_SIZE as usize);
 const _: () = assert!(READ_BYTES <= BACKLOG_FLOOR_BYTES);
 const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);

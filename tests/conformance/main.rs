@@ -24,6 +24,7 @@ mod setup;
 mod writing;
 
 mod acl_log;
+mod pushing;
 
 use fresh::{Channel, Fresh};
 

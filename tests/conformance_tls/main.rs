@@ -33,6 +33,8 @@ mod writing;
 
 #[path = "../conformance/acl_log.rs"]
 mod acl_log;
+#[path = "../conformance/pushing.rs"]
+mod pushing;
 
 use fresh::{Channel, Fresh};
 

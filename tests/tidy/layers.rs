@@ -25,13 +25,13 @@ pub(crate) const LAYERS: &[Layer] = &[
         banned: RUNTIME_AND_MESSAGES,
     },
     Layer {
-        folder: "server",
-        allowed: &["kinetic-store", "kinetic-proto"],
+        folder: "client",
+        allowed: &["kinetic-proto"],
         banned: &[],
     },
     Layer {
-        folder: "client",
-        allowed: &["kinetic-proto"],
+        folder: "server",
+        allowed: &["kinetic-client", "kinetic-store", "kinetic-proto"],
         banned: &[],
     },
     Layer {

@@ -7,9 +7,9 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinetic_proto::MessageType;
 use kinetic_proto::message::Pin;
 use kinetic_proto::schema::command::{Body, KeyValue};
+use kinetic_proto::{MessageType, StatusCode};
 
 /// What is asked of a drive.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub enum Special {
     Within(Duration),
 }
 
-/// A drive's answer with status SUCCESS.
+/// A drive's answer with status SUCCESS, or with as much as it could tell.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// What was asked.
@@ -46,8 +46,9 @@ pub struct Reply {
     pub body: Box<Body>,
     /// The value that came behind it, a slice of the read buffer.
     pub value: Bytes,
-    /// What a drive that scanned its medium could not read of its index.
-    pub unreadable: Option<String>,
+    /// Another status than SUCCESS, and its text, where the answer tells something all the same: a
+    /// scan that could not read all of the index, a push of which not all was tried.
+    pub partial: Option<(StatusCode, String)>,
 }
 
 impl Request {

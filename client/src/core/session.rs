@@ -360,9 +360,8 @@ fn read_answer(sent: Sent, command: Command, value: FrameValue) -> Result<Reply,
     let header = command.header.unwrap_or_default();
     let status = command.status.ok_or(unusable(AnswerProblem::NoStatus))?;
     let status = StatusCode::of(&status);
-    // A scan answers with what it found all the same.
-    let scanned = request == MessageType::MEDIASCAN && status == StatusCode::PERM_DATA_ERROR;
-    if status != StatusCode::SUCCESS && !scanned {
+    let partial = tells_anyway(request, status, &command.body);
+    if status != StatusCode::SUCCESS && !partial {
         return Err(Error::Refused {
             status,
             message,
@@ -382,11 +381,24 @@ fn read_answer(sent: Sent, command: Command, value: FrameValue) -> Result<Reply,
             request,
             body: command.body.unwrap_or_default(),
             value,
-            unreadable: scanned.then_some(message),
+            partial: partial.then_some((status, message)),
         }),
         FrameValue::Oversize { length } => {
             Err(unusable(AnswerProblem::ValueTooLong(length as usize)))
         }
+    }
+}
+
+/// Whether an answer that is no success says what was done all the same.
+fn tells_anyway(request: MessageType, status: StatusCode, body: &Option<Box<Body>>) -> bool {
+    let pushed = || {
+        body.as_ref()
+            .is_some_and(|body| body.p2p_operation.is_some())
+    };
+    match request {
+        MessageType::MEDIASCAN => status == StatusCode::PERM_DATA_ERROR,
+        MessageType::PEER2PEERPUSH => status != StatusCode::SUCCESS && pushed(),
+        _ => false,
     }
 }
 

@@ -122,7 +122,7 @@ impl MediaScan {
         Ok(Scanned {
             bad: found.keys,
             reached,
-            unlisted: reply.unreadable,
+            unlisted: reply.partial.map(|(_status, text)| text),
         })
     }
 }

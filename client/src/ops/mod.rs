@@ -5,7 +5,7 @@
 //! requests travel.
 //!
 //! In layer order: `entry` (keys' metadata), `answer` (how builders become futures), then the
-//! operations, and `acl_log` and `batch`, which are made of some of them.
+//! operations, and `acl_log`, `batch` and `replicate`, which are made of some of them.
 
 mod entry;
 
@@ -18,6 +18,7 @@ mod media;
 mod neighbour;
 mod pin;
 mod plain;
+mod push;
 mod put;
 mod range;
 mod security;
@@ -26,6 +27,8 @@ mod setup;
 mod acl_log;
 
 mod batch;
+
+mod replicate;
 
 pub(crate) use acl_log::read as read_acls;
 pub use acl_log::{ACL_LOG, GetAcls, HmacAlgorithm, ListedAcl};
@@ -39,7 +42,9 @@ pub use media::{MediaOptimize, MediaScan, Scanned};
 pub use neighbour::Neighbour;
 pub use pin::PinOperation;
 pub use plain::Plain;
+pub use push::{CutShort, Peer, PeerError, Push, Pushed, Transfer, Transferred};
 pub use put::Put;
 pub use range::{Keys, Range};
+pub use replicate::{Copied, Replicate, Replication, Way};
 pub use security::{Acl, Permission, PinKind, Priority, Scope, SetAcls, SetPin};
 pub use setup::Setup;

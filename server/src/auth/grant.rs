@@ -36,6 +36,7 @@ rights! {
     Write "The right to store an entry.",
     Delete "The right to remove an entry.",
     Range "The right to list a key.",
+    PeerToPeer "The right to have entries pushed to other drives.",
     GetLog "The right to read logs.",
     Security "The right to change identities and PINs.",
     Setup "The right to set cluster version and firmware.",

@@ -8,6 +8,7 @@
 //! another order than requests.
 //! Not here: the socket (`connection`).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,19 +16,21 @@ use bytes::Bytes;
 use kinetic_proto::Frame;
 use kinetic_proto::limits::MAX_VALUE_SIZE;
 use kinetic_store::{Commit, Effort, Lane, Store, SubmitError, Ticket};
+use tokio::task::AbortHandle;
 
 use super::buffers::inbox::{Done, Inbox, PUBLISHED, ROOM, completion};
 use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
 use super::buffers::upcoming::{State, Upcoming, UpcomingWrite};
 use super::clock::Clock;
-use super::workers::{ChangeJob, Job, Task, Workers};
+use super::workers::{ChangeJob, Job, PushJob, Task, Workers};
 use crate::auth::penalties::Source;
 use crate::device::statistics::Tally;
 use crate::limits::{LOOK_AHEAD_INLINE, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
+use crate::ops::push::Granted;
 use crate::ops::status::{locked, of_commit};
 use crate::ops::{Answer, Read, Write, answers_with_entry};
-use crate::session::reply::Route;
+use crate::session::reply::{Route, Signer};
 use crate::session::unsolicited::Farewell;
 use crate::session::{Drive, Session, Step};
 
@@ -48,8 +51,19 @@ pub(crate) struct Executor {
     unkicked: bool,
     publish_asked: bool,
     held: Option<Held>,
+    pushing: Pushing,
     tally: Tally,
     done: Vec<Done>,
+}
+
+/// The connection's pushes, by token; they end with it.
+#[derive(Default)]
+struct Pushing(BTreeMap<u64, AbortHandle>);
+
+impl Drop for Pushing {
+    fn drop(&mut self) {
+        self.0.values().for_each(AbortHandle::abort);
+    }
 }
 
 /// The connection's lane in the store's queue.
@@ -72,6 +86,8 @@ struct LastWrite {
 enum Held {
     /// A write before it is not published yet, or there is no room among the disk readers.
     Read(Route, Read),
+    /// A write before it is not published yet.
+    Push(Route, Granted, Option<u64>),
     /// There is no room among the changes of the drive.
     Change(Box<ChangeJob>),
     /// A change is being made, and what comes after it is to see it.
@@ -111,6 +127,7 @@ impl Executor {
             unkicked: false,
             publish_asked: false,
             held: None,
+            pushing: Pushing::default(),
             tally: Tally::default(),
             done: Vec::new(),
         }
@@ -163,6 +180,7 @@ impl Executor {
         match self.held.take() {
             None => Flow::Go,
             Some(Held::Read(route, read)) => self.read(route, read),
+            Some(Held::Push(route, push, until_us)) => self.push(route, push, until_us),
             Some(Held::Change(job)) => self.change(job),
             Some(Held::Changing) => {
                 self.held = Some(Held::Changing);
@@ -195,6 +213,7 @@ impl Executor {
                 Flow::Go
             }
             Step::Read(route, read) => self.read(route, read),
+            Step::Push(route, push, until_us) => self.push(route, push, until_us),
             Step::Change(route, change) => {
                 let value_bytes = frame.value.length() as u64;
                 let token = self.pending.insert(Waiting::of(route, value_bytes));
@@ -418,6 +437,40 @@ impl Executor {
         }
     }
 
+    /// Has entries pushed to a peer, once all earlier writes of this connection are visible.
+    fn push(&mut self, route: Route, push: Granted, until_us: Option<u64>) -> Flow {
+        if !self.writes_are_visible() {
+            self.held = Some(Held::Push(route, push, until_us));
+            return Flow::Wait;
+        }
+        let (now_us, epoch) = (route.arrived_us, route.epoch);
+        let Signer::Identity(identity) = &route.signer else {
+            // A PIN asks for nothing but PIN operations.
+            return Flow::Go;
+        };
+        let identity = (identity.number, identity.key.clone());
+        let token = self.pending.insert(Waiting::of(route, 0));
+        let job = PushJob {
+            push,
+            identity,
+            epoch,
+            until_us,
+            token,
+            inbox: Arc::clone(&self.inbox),
+        };
+        match self.workers.pushes.begin(job) {
+            Ok(task) => {
+                self.pushing.0.insert(token, task);
+            }
+            Err(busy) => {
+                if let Some(waiting) = self.pending.remove(token) {
+                    self.answer(&waiting, Answer::of(busy), now_us);
+                }
+            }
+        }
+        Flow::Go
+    }
+
     /// Whether a read now sees all earlier writes of this connection; if not, the inbox will tell.
     fn writes_are_visible(&mut self) -> bool {
         if !self.upcoming.is_empty() {
@@ -489,6 +542,13 @@ impl Executor {
             Done::Change(token, answer) => {
                 self.held = None;
                 if let Some(waiting) = self.pending.remove(token) {
+                    self.answer(&waiting, *answer, now_us);
+                }
+            }
+            Done::Push(token, answer, value_bytes) => {
+                self.pushing.0.remove(&token);
+                if let Some(mut waiting) = self.pending.remove(token) {
+                    waiting.value_bytes = value_bytes;
                     self.answer(&waiting, *answer, now_us);
                 }
             }

@@ -134,8 +134,9 @@ impl Server {
         }
         let sampler = Sampler::start(&drive).map_err(StartError::Thread)?;
         let clock = Clock::start();
+        let hands = (config.read_threads, config.peers.clone());
         let (workers, threads) =
-            Workers::start(&drive, config.read_threads, clock).map_err(StartError::Thread)?;
+            Workers::start(&drive, hands, clock).map_err(StartError::Thread)?;
         let hall = Arc::new(Hall {
             drive: Arc::clone(&drive),
             workers,
@@ -262,9 +263,11 @@ async fn accept(
 ) {
     let mut connections = JoinSet::new();
     let mut first = 0;
+    let mut tidying = std::pin::pin!(hall.workers.pushes.clone().keep_tidy());
     loop {
         tokio::select! {
             _ = &mut stopped => break,
+            () = &mut tidying => {}
             Some(ended) = connections.join_next() => log_panic(ended),
             (accepted, served) = next(&doors, first) => match accepted {
                 Ok((stream, peer)) => {
@@ -283,6 +286,7 @@ async fn accept(
     drop(doors);
     hall.registry.stop();
     hall.workers.changes.stop();
+    hall.workers.pushes.stop();
     let drained = timeout(hall.config.drain, async {
         while let Some(ended) = connections.join_next().await {
             log_panic(ended);

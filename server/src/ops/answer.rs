@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kinetic_proto::StatusCode;
-use kinetic_proto::schema::command::{GetLog, Status};
+use kinetic_proto::schema::command::{GetLog, P2pOperation, Status};
 use kinetic_store::Attributes;
 
 /// Status, body and value of a response.
@@ -38,6 +38,8 @@ pub enum AnswerBody {
     },
     /// Logs.
     Log(Box<GetLog>),
+    /// What came of each operation of a push.
+    Pushed(Box<P2pOperation>),
     /// A batch that was ended: the sequences of its operations, and of the one that failed.
     Batch {
         /// In the order in which they came.

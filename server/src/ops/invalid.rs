@@ -37,6 +37,25 @@ pub enum Invalid {
         /// The most keys in one answer.
         limit: u32,
     },
+    /// A push without anything to push.
+    #[error("{0} needs body.p2pOperation")]
+    NoPush(MessageType),
+    /// Pushes within pushes.
+    #[error("pushes are nested {depth} deep, and the limit is {limit}")]
+    NestedTooDeep {
+        /// How deep.
+        depth: usize,
+        /// How deep they may be.
+        limit: u32,
+    },
+    /// More operations than the answer has room for.
+    #[error("the push has {count} operations, nested ones counted, and the limit is {limit}")]
+    TooManyPushed {
+        /// Operations asked for.
+        count: usize,
+        /// The most in one request.
+        limit: usize,
+    },
     /// A GETLOG that asks for nothing.
     #[error("GETLOG needs at least one type")]
     NoLogTypes,

@@ -41,6 +41,8 @@ pub mod media_optimize;
 
 pub mod flush;
 
+pub mod push;
+
 pub mod acl_log;
 
 pub mod scrub_log;
@@ -67,6 +69,7 @@ mod tests;
 pub use answer::{Answer, AnswerBody};
 pub use change::{Change, Verdict};
 pub use invalid::Invalid;
+pub use push::Push;
 pub use request::{Control, Request, answers_with_entry};
 pub use status::{NotCached, Unfinished};
 pub use work::{Read, Work, Write, admit, begin};

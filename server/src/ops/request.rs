@@ -15,6 +15,7 @@ use super::invalid::Invalid;
 use super::media_optimize::MediaOptimize;
 use super::media_scan::MediaScan;
 use super::neighbour::Neighbour;
+use super::push::Push;
 use super::put::Put;
 use super::range::KeysInRange;
 use super::security::Security;
@@ -56,6 +57,8 @@ pub enum Request {
     Flush,
     /// Reads logs.
     Logs(Logs),
+    /// Stores entries of this drive on another one.
+    Push(Push),
     /// Opens, commits or forgets the batch that its header names.
     Batch(Control),
     /// Changes identities or PINs.
@@ -115,6 +118,10 @@ impl Request {
                 let logs = part_of(GET_LOG, kind, (command, source))?;
                 Logs::parse(logs).map(Self::Logs)
             }
+            MessageType::PEER2PEERPUSH => {
+                let push = part_of(PUSH, kind, (command, source))?;
+                Push::parse(push, source.limits).map(Self::Push)
+            }
             MessageType::START_BATCH => Ok(Self::Batch(Control::Start)),
             MessageType::END_BATCH => Ok(Self::Batch(Control::End)),
             MessageType::ABORT_BATCH => Ok(Self::Batch(Control::Abort)),
@@ -160,6 +167,7 @@ fn entry_of<'a>(
 pub const PIN_OPERATION: u32 = 8;
 const RANGE: u32 = 2;
 const SETUP: u32 = 3;
+const PUSH: u32 = 4;
 const GET_LOG: u32 = 6;
 const SECURITY: u32 = 7;
 

@@ -70,6 +70,7 @@ impl Bed {
                 }
             },
             Work::Write(write) => self.commit(write),
+            Work::Push(push) => panic!("{push:?} is for a peer"),
             Work::Batch(control) => panic!("{control:?} is for a connection"),
             Work::Change(change) => {
                 let granted = self.identities.generation();

@@ -11,6 +11,7 @@ use super::change::Change;
 use super::get::{self, Extent};
 use super::media_optimize::{self, MediaOptimize};
 use super::media_scan::{self, MediaScan};
+use super::push::Granted;
 use super::request::{Control, Request};
 use super::status::{Unfinished, locked};
 use super::{delete, flush, get_log, get_version, neighbour, noop, put, range};
@@ -27,6 +28,8 @@ pub enum Work {
     Write(Write),
     /// A read.
     Read(Read),
+    /// A push to another drive.
+    Push(Granted),
     /// Something for the connection's batches.
     Batch(Control),
     /// A change of the drive itself.
@@ -120,6 +123,7 @@ pub fn admit(kind: MessageType, access: &Access) -> Result<(), Denied> {
         MessageType::SECURITY => access.to_drive::<grant::Security>().map(drop),
         MessageType::SETUP => access.to_drive::<grant::Setup>().map(drop),
         MessageType::GETLOG => access.to_drive::<grant::GetLog>().map(drop),
+        MessageType::PEER2PEERPUSH => access.to_drive::<grant::PeerToPeer>().map(drop),
         MessageType::GETKEYRANGE | MessageType::MEDIASCAN | MessageType::MEDIAOPTIMIZE => {
             access.to_drive::<grant::Range>().map(drop)
         }
@@ -177,6 +181,10 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
         },
         Request::Setup(request) => match access.to_drive() {
             Ok(grant) => Work::Change(Change::Setup(grant, request)),
+            Err(denied) => Work::Done(Answer::of(denied.into())),
+        },
+        Request::Push(push) => match access.to_drive() {
+            Ok(grant) => Work::Push(push.granted(grant, access)),
             Err(denied) => Work::Done(Answer::of(denied.into())),
         },
         Request::Logs(logs) => match logs.permit(access) {

@@ -24,6 +24,7 @@ use crate::device::Device;
 use crate::ops::batch::{self, RefusedBatch};
 use crate::ops::entry::Source;
 use crate::ops::pinop::PinOperation;
+use crate::ops::push::Granted;
 use crate::ops::request::{PIN_OPERATION, part_of};
 use crate::ops::status::locked;
 use crate::ops::{
@@ -62,6 +63,9 @@ pub enum Step {
     Kept(MessageType),
     /// Read this and answer with it.
     Read(Route, Read),
+    /// Push this and answer with what came of it, by then if the request says so, in microseconds
+    /// of the clock.
+    Push(Route, Granted, Option<u64>),
     /// Change the drive so, and answer by the outcome, before anything else of this connection.
     Change(Route, Change),
     /// Send this as the last frame and close.
@@ -170,6 +174,10 @@ impl Session {
             Work::Done(answer) => Step::Answer(route, answer),
             Work::Write(write) => Step::Write(route, write),
             Work::Read(read) => Step::Read(route, read.within(limit_ms(&header), now_us)),
+            Work::Push(push) => {
+                let until = |limit_ms: u64| now_us.saturating_add(limit_ms.saturating_mul(1000));
+                Step::Push(route, push, limit_ms(&header).map(until))
+            }
             Work::Change(change) => Step::Change(route, change),
             Work::Batch(control) => {
                 let id = header.batch_id.unwrap_or(0);

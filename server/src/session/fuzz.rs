@@ -8,7 +8,8 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes, BytesMut};
-use kinetic_proto::{FrameDecoder, Limits, SigningKey, schema};
+use kinetic_proto::schema::command::P2pOperation;
+use kinetic_proto::{FrameDecoder, Limits, SigningKey, StatusCode, schema};
 use kinetic_store::disk::MemoryDisk;
 use kinetic_store::{CommitError, CommitFailure, Effort, FormatOptions, Options};
 use prost::Message as _;
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::device::{Device, Medium, Ports};
 use crate::limits::{BATCH_OPERATION_COST_BYTES, BATCHES_BYTES};
 use crate::ops::Answer;
+use crate::ops::push::{self, Granted};
 
 /// One drive for all inputs of a process; inputs take turns, so that what one holds can be told.
 static DRIVE: LazyLock<Option<Mutex<Drive>>> = LazyLock::new(|| drive().map(Mutex::new));
@@ -96,6 +98,19 @@ fn signed(mut rest: &[u8]) -> BytesMut {
     stream
 }
 
+/// A push of which nothing was done.
+fn pushed(push: Granted) -> Answer {
+    let mut outcome = P2pOperation {
+        operation: push.entries.into_iter().map(|entry| entry.asked).collect(),
+        ..P2pOperation::default()
+    };
+    push::settle(
+        &mut outcome,
+        &StatusCode::NOT_ATTEMPTED.with_text("no peer"),
+    );
+    push::answer(outcome, None)
+}
+
 fn converse(drive: &Drive, mut stream: BytesMut, channel: Channel) {
     let (mut session, mut decoder) = (Session::new(1, channel), FrameDecoder::default());
     let (mut heard, mut out) = (0, BytesMut::new());
@@ -115,6 +130,7 @@ fn converse(drive: &Drive, mut stream: BytesMut, channel: Channel) {
                 Ok(answer) => (route, answer),
                 Err(_unfinished) => continue,
             },
+            Step::Push(route, push, _) => (route, pushed(push)),
             Step::Kept(_) => continue,
             Step::HangUp(farewell) => {
                 farewell.encode(&mut out);
@@ -296,7 +312,11 @@ mod tests {
                     over += 1;
                     break;
                 }
-                Step::Answer(..) | Step::Write(..) | Step::Read(..) | Step::Change(..) => {}
+                Step::Answer(..)
+                | Step::Write(..)
+                | Step::Read(..)
+                | Step::Push(..)
+                | Step::Change(..) => {}
             }
         }
         // The fourth delete of the last batch is one too many.

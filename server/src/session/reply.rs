@@ -93,6 +93,7 @@ impl Route {
             AnswerBody::Keys(_)
             | AnswerBody::Scanned { .. }
             | AnswerBody::Log(_)
+            | AnswerBody::Pushed(_)
             | AnswerBody::Batch { .. } => {
                 let command = self.command(body, status.clone());
                 return message::encode_frame(self.seal(), &command, value_length, out);
@@ -138,6 +139,10 @@ impl Route {
             },
             AnswerBody::Log(log) => Body {
                 get_log: Some(log),
+                ..Body::default()
+            },
+            AnswerBody::Pushed(push) => Body {
+                p2p_operation: Some(push),
                 ..Body::default()
             },
             AnswerBody::Batch { sequences, failed } => Body {

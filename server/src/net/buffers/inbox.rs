@@ -25,6 +25,8 @@ pub(crate) enum Done {
     Read(u64, Box<Answer>),
     /// What the store's writer will look up for the write with this token is read.
     LookedAhead(u64),
+    /// The push with this token, with the bytes of values that it moved.
+    Push(u64, Box<Answer>, u64),
     /// The change of the drive with this token.
     Change(u64, Box<Answer>),
 }

@@ -31,7 +31,8 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
         batches: Arc::default(),
     });
     let clock = Clock::start();
-    let (workers, _handles) = Workers::start(&drive, 1, clock).unwrap();
+    let (workers, _handles) =
+        Workers::start(&drive, (1, crate::peers::Peers::default()), clock).unwrap();
     let session = Session::new(1, Channel::Plain);
     let executor = Executor::new(drive, workers, clock, session);
     let entry = registry.enter(1, executor.inbox());

@@ -27,7 +27,8 @@ fn executor_on(medium: Medium) -> Executor {
         batches: Arc::default(),
     });
     let clock = Clock::start();
-    let (workers, _handles) = Workers::start(&drive, 1, clock).unwrap();
+    let (workers, _handles) =
+        Workers::start(&drive, (1, crate::peers::Peers::default()), clock).unwrap();
     Executor::new(drive, workers, clock, Session::new(1, Channel::Plain))
 }
 

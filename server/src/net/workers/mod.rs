@@ -1,8 +1,8 @@
-//! Threads for what would keep a connection's task from others: reads of the disk, changes of the
-//! drive.
+//! Threads and tasks for what would keep a connection's task from others: reads of the disk,
+//! changes of the drive, pushes to other drives.
 //!
-//! In layer order: [`lobby`] (who waits for room in their queues), [`readers`], [`changes`], and
-//! here the way to both.
+//! In layer order: [`lobby`] (who waits for room in the threads' queues), [`readers`], [`changes`],
+//! [`push`], and here the way to all of them.
 
 mod lobby;
 
@@ -10,14 +10,18 @@ mod readers;
 
 mod changes;
 
+mod push;
+
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::clock::Clock;
+use crate::peers::Peers;
 use crate::session::Drive;
 
 pub(crate) use changes::{ChangeJob, Changes};
+pub(crate) use push::{PushJob, Pushes};
 pub(crate) use readers::{Job, Readers, Task};
 
 /// The way to all of them.
@@ -27,18 +31,26 @@ pub(crate) struct Workers {
     pub(crate) readers: Readers,
     /// Changes of the drive.
     pub(crate) changes: Changes,
+    /// Pushes to other drives.
+    pub(crate) pushes: Pushes,
 }
 
 impl Workers {
     /// Starts all threads, with so many of them reading. They end with the last way to them.
     pub(crate) fn start(
         drive: &Arc<Drive>,
-        reading: usize,
+        (reading, peers): (usize, Peers),
         clock: Clock,
     ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
         let (readers, mut threads) = Readers::start(drive, reading, clock)?;
         let (changes, changing) = Changes::start(drive, clock)?;
         threads.push(changing);
-        Ok((Self { readers, changes }, threads))
+        let pushes = Pushes::new(drive, &readers, (clock, peers));
+        let all = Self {
+            readers,
+            changes,
+            pushes,
+        };
+        Ok((all, threads))
     }
 }
