@@ -45,6 +45,12 @@ pub(crate) const MAX_ACL_FILE_BYTES: u64 = 4 << 20;
 /// Most bytes of a capture that are read: more than any PDU, written as hexadecimal digits.
 pub(crate) const MAX_PDU_BYTES: u64 = 64 << 20;
 
+/// Most keys of one request to push.
+pub(crate) const MAX_PUSHED_KEYS: usize = 1024;
+
+/// Most requests to push that are under way.
+pub(crate) const MAX_PUSHES: usize = 128;
+
 /// Seconds after which a drive that scans its medium is to answer what it has.
 pub(crate) const SCAN_QUANTUM_SECONDS: u64 = 5;
 

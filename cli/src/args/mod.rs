@@ -4,7 +4,8 @@
 //! `transfer`, `bench`).
 //!
 //! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
-//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), and here the whole.
+//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), `peers` (drives that push to
+//! each other), and here the whole.
 
 mod trust;
 
@@ -17,6 +18,8 @@ mod bench;
 mod admin;
 
 mod disk;
+
+mod peers;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,6 +43,7 @@ pub(crate) use entries::algorithm;
 pub(crate) use entries::{
     BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs, ScanArgs,
 };
+pub(crate) use peers::{PushArgs, ReplicateArgs};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
 pub(crate) use trust::TrustArgs;
 
@@ -171,6 +175,10 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Have the drive put its index in order and give back what space that frees
     Optimize,
+    /// Have the drive store entries on another drive, and that one on the next
+    Push(PushArgs),
+    /// Have the drive store all entries, or those of a range, on other drives
+    Replicate(ReplicateArgs),
     /// Do the puts and deletes of a file together or not at all
     Batch(BatchArgs),
     /// Show the drive's limits

@@ -15,6 +15,7 @@ mod batch;
 mod drive;
 mod media;
 mod pdu;
+mod peers;
 
 use std::future::Future;
 use std::io;
@@ -46,6 +47,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Batch(args) => brief(batch::batch(&global, args, out))?,
         Command::Scan(args) => brief(media::scan(&global, args, out))?,
         Command::Optimize => brief(media::optimize(&global, out))?,
+        Command::Push(args) => brief(peers::push(&global, args, out))?,
+        Command::Replicate(args) => brief(peers::replicate(&global, args, out))?,
         Command::Limits => brief(status::show_limits(&global, out))?,
         Command::Lock(args) => brief(admin::lock(&global, args, out))?,
         Command::Unlock(args) => brief(admin::unlock(&global, args, out))?,

@@ -265,6 +265,18 @@ impl Chunk {
     }
 }
 
+/// What came of one key on its way through a pipeline.
+impl From<Transferred> for Copied {
+    fn from(transferred: Transferred) -> Self {
+        let mut copied = Self {
+            key: transferred.key.clone(),
+            at: Vec::new(),
+        };
+        copied.add(transferred, None);
+        copied
+    }
+}
+
 impl Copied {
     /// Takes in what came of it at a peer, and at those that follow it.
     fn add(&mut self, transferred: Transferred, why: Option<&str>) {

@@ -1,9 +1,12 @@
 //! Peers that send or take too slowly, or too much, or not what they should.
 
+mod fake;
+
 mod changes;
 mod crowds;
 mod forgeries;
 mod pins;
+mod pushes;
 mod silence;
 mod stops;
 
