@@ -1,7 +1,9 @@
 //! What a server may be told.
 //!
 //! Guarantee: every setting has a default with which a drive is safe on its own machine. Names in
-//! a file are those of the flags.
+//! a file are those of the flags. Whom a drive may push to is in [`peers`].
+
+pub mod peers;
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -23,7 +25,7 @@ use crate::limits::{
     MOST_CONNECTIONS, MOST_OPEN_BATCHES, MOST_SCRUB_DAYS, PIN_ROUNDS, SCRUB_DAYS,
     WRITE_STALL_SECONDS,
 };
-use crate::peers::Peers;
+use peers::Peers;
 
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8123";

@@ -2,7 +2,7 @@
 //!
 //! In layer order, each file importing only what stands above it here: [`limits`], [`entropy`],
 //! [`device`] (the drive as operations see it), [`auth`] (who may do what), [`certificate`] (for
-//! TLS), [`peers`] (whom it may push to), [`config`], [`image`] (finding or creating the disk), [`ops`] (one operation, one file),
+//! TLS), [`config`], [`image`] (finding or creating the disk), [`ops`] (one operation, one file),
 //! [`session`] (a conversation without sockets and clocks), [`net`] (sockets, tasks, threads).
 
 pub mod limits;
@@ -17,8 +17,6 @@ pub mod auth;
 mod ram_drive;
 
 pub mod certificate;
-
-pub mod peers;
 
 pub mod config;
 

@@ -13,6 +13,7 @@ mod drive;
 mod failures;
 mod images;
 mod listing;
+mod peers;
 mod reports;
 mod scanning;
 mod transfer;

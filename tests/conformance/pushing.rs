@@ -241,7 +241,7 @@ fn a_pipeline_runs_to_its_end_and_its_statuses_come_back_at_their_place() {
     assert_eq!(told.all_child_operations_succeeded, Some(false));
     assert_eq!(c.talk().get(b"one").success().value, b"one"[..]);
     assert_eq!(c.talk().get(b"two").success().value, b"older"[..]);
-    // A pipeline whose end is gone: the first drive has it, and the reason is at the second's place.
+    // A pipeline whose end is gone: the first peer has it, and the reason is at the second's place.
     let told = push(
         &mut talk,
         to(

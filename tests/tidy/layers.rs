@@ -123,8 +123,8 @@ mod tests {
     }
 
     #[test]
-    fn the_server_may_see_store_and_proto() {
-        let manifest = "[dependencies]\nkinetic-store.workspace = true\nkinetic-proto = \"1\"\n";
+    fn the_server_may_see_store_and_client() {
+        let manifest = "[dependencies]\nkinetic-store.workspace = true\nkinetic-client = \"1\"\n";
         assert!(check(layer("server"), manifest).is_empty());
     }
 
@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn dependencies_of_tests_builds_and_targets_count_too() {
         for manifest in [
-            "[dev-dependencies]\nkinetic-client.workspace = true\n",
-            "[build-dependencies]\nkinetic-client.workspace = true\n",
-            "[target.'cfg(unix)'.dependencies]\nkinetic-client.workspace = true\n",
+            "[dev-dependencies]\nkinetic-store.workspace = true\n",
+            "[build-dependencies]\nkinetic-store.workspace = true\n",
+            "[target.'cfg(unix)'.dependencies]\nkinetic-store.workspace = true\n",
         ] {
-            assert_eq!(check(layer("server"), manifest).len(), 1, "{manifest}");
+            assert_eq!(check(layer("client"), manifest).len(), 1, "{manifest}");
         }
     }
 

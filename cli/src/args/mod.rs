@@ -4,8 +4,8 @@
 //! `transfer`, `bench`).
 //!
 //! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
-//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), `peers` (drives that push to
-//! each other), and here the whole.
+//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), `peers` (drives that push),
+//! and here the whole.
 
 mod trust;
 

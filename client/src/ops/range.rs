@@ -19,8 +19,6 @@ use kinetic_proto::schema::command::{self, Body};
 
 use super::answer::Answer;
 use super::media::MediaScan;
-use super::push::Peer;
-use super::replicate::Replicate;
 use crate::core::Request;
 use crate::error::{AnswerProblem, Error};
 use crate::net::Connection;
@@ -93,6 +91,10 @@ impl Range {
         self
     }
 
+    pub(super) fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
     /// From the greatest key to the smallest.
     pub fn reverse(mut self) -> Self {
         self.order = Order::Descending;
@@ -120,11 +122,6 @@ impl Range {
     /// A scan of the values of these keys; order, limit and page are of no account to it.
     pub fn media_scan(self) -> MediaScan {
         MediaScan::new(self.connection, (self.start, self.end))
-    }
-
-    /// Has the drive push the entries of these keys to other drives; page is of no account to it.
-    pub fn replicate(self, peers: impl IntoIterator<Item = Peer>) -> Replicate {
-        Replicate::new(self.connection.clone(), self, peers.into_iter().collect())
     }
 
     /// The keys, as a stream.

@@ -26,7 +26,7 @@ use crate::net::Connection;
 /// The way that entries take to several peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Way {
-    /// From the drive to the first peer, from there to the second, and so on: each drive sends once.
+    /// From the drive to the first peer, from there to the second, and so on: each sends once.
     #[default]
     Pipeline,
     /// From the drive to each peer: a peer that fails takes no other with it.
@@ -53,10 +53,33 @@ enum Overwrite {
     OnlyUnversioned,
 }
 
+impl Range {
+    /// Has the drive push the entries of these keys to other drives.
+    ///
+    /// ```no_run
+    /// # async fn example(client: kinetic_client::Client) -> Result<(), kinetic_client::Error> {
+    /// use kinetic_client::Peer;
+    ///
+    /// let peers = [Peer::plain("drive-b", 8123), Peer::plain("drive-c", 8123)];
+    /// let mut run = client.prefix("photos/").replicate(peers).start();
+    /// while let Some(copied) = run.next().await {
+    ///     let copied = copied?;
+    ///     if !copied.is_complete() {
+    ///         println!("{:?}: {:?}", copied.key, copied.at);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replicate(self, peers: impl IntoIterator<Item = Peer>) -> Replicate {
+        Replicate::new(self, peers.into_iter().collect())
+    }
+}
+
 impl Replicate {
-    pub(crate) fn new(connection: Connection, range: Range, peers: Vec<Peer>) -> Self {
+    fn new(range: Range, peers: Vec<Peer>) -> Self {
         Self {
-            connection,
+            connection: range.connection(),
             range,
             peers,
             way: Way::default(),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use kinetic_client::{Authorities, AuthoritiesError, Fingerprint, FingerprintError, Trust};
 use kinetic_proto::SigningKey;
+use kinetic_server::config::peers::{Allowed, BadAllowedPeer, PeerIdentity, PeerTrust, Peers};
 use kinetic_server::limits::{ALLOWED_PEERS, HMAC_KEY_BYTES};
-use kinetic_server::peers::{Allowed, BadAllowedPeer, PeerIdentity, PeerTrust, Peers};
 
 /// As they stand on the command line or in a file.
 #[derive(Debug, Default, clap::Args)]

@@ -49,14 +49,7 @@ pub(in crate::commands) async fn replicate(
             Ok(copied) => copied,
             Err(source) => {
                 progress.finish_and_clear();
-                let action = match &last {
-                    Some(key) => format!(
-                        "replicate, after {} (go on with --start {})",
-                        counted(keys, "key"),
-                        Printed(key)
-                    ),
-                    None => "replicate".to_owned(),
-                };
+                let action = interrupted(keys, last.as_ref());
                 return Err(Failure::Drive { action, source });
             }
         };
@@ -88,5 +81,16 @@ pub(in crate::commands) async fn replicate(
             missed,
             counted(keys, "key"),
         ))),
+    }
+}
+
+/// What was going on, and where to go on.
+fn interrupted(keys: u64, last: Option<&Bytes>) -> String {
+    match last {
+        Some(key) => {
+            let (keys, key) = (counted(keys, "key"), Printed(key));
+            format!("replicate, after {keys} (go on with --start {key})")
+        }
+        None => "replicate".to_owned(),
     }
 }

@@ -32,7 +32,7 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
     });
     let clock = Clock::start();
     let (workers, _handles) =
-        Workers::start(&drive, (1, crate::peers::Peers::default()), clock).unwrap();
+        Workers::start(&drive, (1, crate::config::peers::Peers::default()), clock).unwrap();
     let session = Session::new(1, Channel::Plain);
     let executor = Executor::new(drive, workers, clock, session);
     let entry = registry.enter(1, executor.inbox());

@@ -28,7 +28,7 @@ fn executor_on(medium: Medium) -> Executor {
     });
     let clock = Clock::start();
     let (workers, _handles) =
-        Workers::start(&drive, (1, crate::peers::Peers::default()), clock).unwrap();
+        Workers::start(&drive, (1, crate::config::peers::Peers::default()), clock).unwrap();
     Executor::new(drive, workers, clock, Session::new(1, Channel::Plain))
 }
 

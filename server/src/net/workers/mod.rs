@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use super::clock::Clock;
-use crate::peers::Peers;
+use crate::config::peers::Peers;
 use crate::session::Drive;
 
 pub(crate) use changes::{ChangeJob, Changes};

@@ -1,8 +1,8 @@
 //! One entry to the peer, and what the peer is to push next.
 //!
-//! Guarantees: an entry counts as stored when the peer says that it is on its disk; what the peer is
-//! to do next is asked for only then; a peer that has another cluster version than it greeted with
-//! is greeted anew, once. An outcome that is not known is told as that.
+//! Guarantees: an entry counts as stored when the peer says that it is on its disk; what the peer
+//! is to do next is asked for only then; a peer that has another cluster version than it greeted
+//! with is greeted anew, once. An outcome that is not known is told as that.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -27,11 +27,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::Readers;
+use crate::config::peers::Peers;
 use crate::limits::{PUSH_REQUEST_BYTES, PUSHED_BYTES, PUSHES};
 use crate::net::buffers::inbox::Inbox;
 use crate::net::clock::Clock;
 use crate::ops::push::Granted;
-use crate::peers::Peers;
 use crate::session::Drive;
 
 use links::Links;

@@ -1,0 +1,3 @@
+//! Drives that push to each other.
+
+mod pushing;
