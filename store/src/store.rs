@@ -297,7 +297,7 @@ impl Store {
         let queue = &self.inner.shared.queue;
         let (commits, bytes) = queue.waiting();
         let through_cache = |(_, values)| commits == 1 || values < LARGE_VALUE;
-        bytes <= INLINE_COMMIT && queue.first().is_some_and(through_cache)
+        bytes <= INLINE_COMMIT && queue.peek().is_some_and(through_cache)
     }
 
     /// The writer, unless somebody else has it.

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::bells::{Bell, Bells};
-use crate::engine::commit::{Commit, Completion, Durability};
+use crate::engine::commit::{Commit, Completion, Durability, Priority};
 use crate::engine::writer::{Need, Step};
 use crate::error::CommitError;
 use crate::store::Store;
@@ -87,6 +87,7 @@ impl Threads {
         let flush = Commit {
             mutations: Vec::new(),
             durability: Durability::Flush,
+            priority: Priority::NORMAL,
             token: 0,
             completion,
         };

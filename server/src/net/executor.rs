@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kinetic_proto::Frame;
 use kinetic_proto::limits::MAX_VALUE_SIZE;
-use kinetic_store::{Commit, Effort, Lane, Store, SubmitError, Ticket};
+use kinetic_store::{Commit, Effort, Lane, Priority, Store, SubmitError, Ticket};
 
 use super::buffers::inbox::{Done, Inbox, PUBLISHED, ROOM, completion};
 use super::buffers::outbox::Outbox;
@@ -219,6 +219,7 @@ impl Executor {
         let commit = Commit {
             mutations: write.mutations,
             durability: write.durability,
+            priority: Priority::NORMAL,
             token,
             completion: completion(&self.inbox),
         };

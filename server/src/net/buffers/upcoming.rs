@@ -114,7 +114,7 @@ fn weight(commit: &Commit) -> usize {
 mod tests {
     use std::sync::Arc;
 
-    use kinetic_store::{Attributes, Durability, Expected};
+    use kinetic_store::{Attributes, Durability, Expected, Priority};
 
     use super::*;
     use crate::net::buffers::inbox::{Inbox, completion};
@@ -129,6 +129,7 @@ mod tests {
         let commit = Commit {
             mutations: vec![mutation],
             durability: Durability::WriteBack,
+            priority: Priority::NORMAL,
             token,
             completion: completion(&Arc::<Inbox>::default()),
         };

@@ -114,6 +114,7 @@ fn a_write_that_was_held_when_the_drive_was_erased_is_not_done_after_it() {
     let commit = Commit {
         mutations: write.mutations,
         durability: write.durability,
+        priority: Priority::NORMAL,
         token: executor.pending.insert(Waiting::of(route, 3)),
         completion: completion(&executor.inbox),
     };
@@ -257,6 +258,7 @@ fn gated_executor(gate: &Arc<Gate>) -> Executor {
     let commit = Commit {
         mutations: vec![put],
         durability: kinetic_store::Durability::WriteThrough,
+        priority: Priority::NORMAL,
         token: 1,
         completion: completion(&inbox),
     };
@@ -355,6 +357,7 @@ fn checked(keys: impl Iterator<Item = Bytes>) -> Commit {
     Commit {
         mutations: keys.map(delete).collect(),
         durability: kinetic_store::Durability::WriteBack,
+        priority: Priority::NORMAL,
         token: 1,
         completion: completion(&Arc::<Inbox>::default()),
     }
