@@ -51,6 +51,8 @@ pub mod security;
 
 pub mod setup;
 
+pub mod power;
+
 pub mod pinop;
 
 pub mod change;

@@ -67,7 +67,7 @@ async fn news_that_comes_between_a_look_and_a_read_does_not_leave_requests_behin
         .executor
         .inbox()
         .put(Done::Commit(PUBLISHED, Ok(())));
-    life.intake.decode().unwrap();
+    life.intake.decode(0).unwrap();
     life.turn();
     assert!(life.intake.is_waiting());
     // Nothing else will wake it: it must go on by itself.
@@ -89,7 +89,7 @@ async fn a_large_frame_waits_for_a_permit_when_memory_is_scarce_and_then_complet
     peer.write_all(&request).await.unwrap();
     let mut event = poll_fn(|context| life.poll(context)).await;
     while matches!(event, Event::Read) {
-        life.intake.decode().unwrap();
+        life.intake.decode(0).unwrap();
         life.turn();
         event = poll_fn(|context| life.poll(context)).await;
     }
@@ -103,7 +103,7 @@ async fn a_large_frame_waits_for_a_permit_when_memory_is_scarce_and_then_complet
         let event = poll_fn(|context| life.poll(context)).await;
         assert!(matches!(event, Event::Room | Event::Read), "{event:?}");
         life.room_retry = None;
-        life.intake.decode().unwrap();
+        life.intake.decode(0).unwrap();
     }
 }
 

@@ -1,10 +1,12 @@
 //! Threads for what would keep a connection's task from others: reads of the disk, changes of the
 //! drive.
 //!
-//! In layer order: [`lobby`] (who waits for room in their queues), [`readers`], [`changes`], and
-//! here the way to both.
+//! In layer order: [`lobby`] (who waits for room in their queues), [`jobs`] (what waits for the
+//! readers, by urgency), [`readers`], [`changes`], and here the way to both.
 
 mod lobby;
+
+mod jobs;
 
 mod readers;
 
@@ -18,7 +20,7 @@ use super::clock::Clock;
 use crate::session::Drive;
 
 pub(crate) use changes::{ChangeJob, Changes};
-pub(crate) use readers::{Job, Readers, Task};
+pub(crate) use readers::{Claim, Job, Readers, Task};
 
 /// The way to all of them.
 #[derive(Debug, Clone)]
