@@ -63,8 +63,8 @@ impl Store {
         Ok(threads)
     }
 
-    /// Has upkeep and scrub do nothing, where nothing waits for the writer, until [`wake`](Self::wake)
-    /// or the stop.
+    /// Has upkeep and scrub do nothing, where nothing waits for the writer, until
+    /// [`wake`](Self::wake) or the stop.
     pub fn rest(&self) {
         self.inner.resting.store(true, Ordering::Release);
     }

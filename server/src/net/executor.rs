@@ -76,6 +76,10 @@ struct LastWrite {
 }
 
 /// What could not be started yet.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each connection, and a read that waits takes no allocation for it"
+)]
 enum Held {
     /// A write before it is not published yet, or there is no room among the disk readers.
     Read(Route, Read),
@@ -572,4 +576,4 @@ impl Executor {
 const EXPECTED_BYTES: usize = PENDING_DISK_READS * MAX_VALUE_SIZE as usize;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

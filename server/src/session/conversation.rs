@@ -2,10 +2,11 @@
 //!
 //! Guarantees, in the order of the checks: a message whose signature does not hold ends the
 //! connection, and nothing that it says has an effect or a signed answer; a sequence grows; the
-//! cluster version is the device's; the drive is not locked and awake; the priority is one the identity may
-//! use; sizes are in bounds. Only then is the request parsed, its permission asked for, and its
-//! work made, which is good for the opening of the store that was there before all checks. A member
-//! of a batch goes through the same checks; what would be its answer is kept for END.
+//! cluster version is the device's; the drive is not locked and awake; the priority is one the
+//! identity may use; sizes are in bounds. Only then is the request parsed, its permission asked
+//! for, and its work made, which is good for the opening of the store that was there before all
+//! checks. A member of a batch goes through the same checks; what would be its answer is kept for
+//! END.
 //! Not here: doing the work, and when (`net`).
 
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Requests that have had their time before they were begun.
 //!
 //! Guarantee: they are answered SERVICE_BUSY when their time is over, and nothing of them is done:
-//! a read whose claim nobody has taken yet, and a write that is not in the store's queue. What is in
-//! there is done, however long it takes: it cannot be taken back, and nobody is told of a failure of
-//! what happens after all. What was begun is told of by whoever does it.
+//! a read whose claim nobody has taken yet, and a write that is not in the store's queue. What is
+//! in there is done, however long it takes: it cannot be taken back, and nobody is told of a
+//! failure of what happens after all. What was begun is told of by whoever does it.
 //! Not here: requests that are still frames; their time is looked at when their turn comes.
 
 use super::{Claim, Executor, Held, Waiting, answers_with_entry};

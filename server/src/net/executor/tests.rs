@@ -204,9 +204,9 @@ async fn a_write_that_finds_the_queue_full_goes_on_when_the_store_tells_of_room(
 struct Cold(MemoryDisk, Arc<Gate>);
 
 #[derive(Default)]
-struct Gate {
-    reads: Mutex<()>,
-    waiting: AtomicUsize,
+pub(in crate::net) struct Gate {
+    pub(in crate::net) reads: Mutex<()>,
+    pub(in crate::net) waiting: AtomicUsize,
     /// So many more of them fail then.
     failing: AtomicUsize,
     writes: Mutex<()>,
@@ -259,7 +259,7 @@ fn cold_executor() -> Executor {
 }
 
 /// The same, whose reads of the disk wait at a gate.
-fn gated_executor(gate: &Arc<Gate>) -> Executor {
+pub(in crate::net) fn gated_executor(gate: &Arc<Gate>) -> Executor {
     let disk = MemoryDisk::new(256 << 20);
     let options = kinetic_store::FormatOptions {
         uuid: [1; 16],

@@ -1,9 +1,10 @@
 //! Threads that read the disk for requests whose answer is not in memory.
 //!
-//! Guarantees: the queue is bounded, and the most urgent goes first (`jobs`); what finds no place is
-//! refused at once and hears of one; a long read gives way to others after each turn, and one that
-//! answers what it has when its time is up does so; what has had its time before it is begun is not
-//! done, and what is cut short by it says so; the threads end when the last handle is dropped.
+//! Guarantees: the queue is bounded, and the most urgent goes first (`jobs`); what finds no place
+//! is refused at once and hears of one; a long read gives way to others after each turn, and one
+//! that answers what it has when its time is up does so; what has had its time before it is begun
+//! is not done, and what is cut short by it says so; the threads end when the last handle is
+//! dropped.
 
 use std::io;
 use std::sync::Arc;

@@ -7,8 +7,9 @@
 //! waits exceeds the limit by one commit, and by [`LANE_TURN`] for each lane.
 //! Whoever was refused is told once there is room for its commit, the most urgent first, those that
 //! are equally urgent in turn, and no more at once than find room; one of [`ROOM_IN_TURN`] times
-//! all are asked in turn. With the queue's end all are told. None is forgotten: who is refused finds something
-//! waiting, all are looked at whenever some of that is taken, and with the last of it all are told.
+//! all are asked in turn. With the queue's end all are told. None is forgotten: who is refused
+//! finds something waiting, all are looked at whenever some of that is taken, and with the last of
+//! it all are told.
 //! Not here: whose commit the writer takes next (`turns`).
 
 use std::collections::BTreeMap;
@@ -182,8 +183,8 @@ impl Inner {
     }
 
     /// Lanes that were refused and together find room now, the most urgent first, from behind the
-    /// last one that was told on. When nothing waits, all of them: nothing would look again for those who are left out,
-    /// if those who are told make no use of it.
+    /// last one that was told on. When nothing waits, all of them: nothing would look again for
+    /// those who are left out, if those who are told make no use of it.
     fn admitted(&mut self, limit: u64) -> Vec<Refused> {
         let waiting = self.turns.cost();
         if waiting == 0 {

@@ -103,7 +103,7 @@ impl Levels {
         }
         self.through = None;
         let going = self.each.iter().enumerate().filter(|(_, it)| goes(it));
-        let urgent = going.clone().last().map(|(number, _)| Level(number))?;
+        let urgent = going.clone().next_back().map(|(number, _)| Level(number))?;
         let passed = going.filter(|(_, ranks)| ranks.passed >= PASSED_BYTES);
         let Some((number, _)) = passed.max_by_key(|(_, ranks)| ranks.passed) else {
             return Some(urgent);

@@ -1,5 +1,6 @@
-//! Who overtakes whom, and what is given up since its time is over. Nothing here is shown by how long
-//! it takes: disk or writer are held while requests queue up, and the order of what comes then counts.
+//! Who overtakes whom, and what is given up since its time is over. Nothing here is shown by how
+//! long it takes: disk or writer are held while requests queue up, and the order of what comes then
+//! counts.
 
 use super::*;
 
@@ -77,7 +78,7 @@ async fn a_highest_write_overtakes_lowest_ones_of_another_connection() {
     let closed = gate.writes.lock().unwrap();
     // Somebody is at the log, and waits there for the disk.
     let other = Arc::<Inbox>::default();
-    let store = kinetic_store::Store::clone(&bulk.drive.device.store().unwrap());
+    let store = Store::clone(&bulk.drive.device.store().unwrap());
     let mut first = checked(std::iter::empty());
     first.mutations.push(kinetic_store::Mutation::Put {
         key: "other".into(),
@@ -87,20 +88,20 @@ async fn a_highest_write_overtakes_lowest_ones_of_another_connection() {
     });
     first.completion = completion(&other);
     let _ticket = store.submit(first).unwrap();
-    let writer = std::thread::spawn(move || {
-        store.kick();
+    std::thread::scope(|scope| {
+        scope.spawn(|| store.kick());
+        until(&gate.writing, 1);
+        for sequence in 1..=20 {
+            assert_eq!(bulk.start(&forced_put(sequence, 1, 0), b"low"), Flow::Go);
+        }
+        assert_eq!(urgent.start(&forced_put(1, 9, 0), b"high"), Flow::Go);
+        drop(closed);
     });
-    until(&gate.writing, 1);
-    for sequence in 1..=20 {
-        assert_eq!(bulk.start(&forced_put(sequence, 1, 0), b"low"), Flow::Go);
-    }
-    assert_eq!(urgent.start(&forced_put(1, 9, 0), b"high"), Flow::Go);
-    drop(closed);
+    drop(store);
     bulk.kick();
     urgent.kick();
     bulk.settle().await;
     urgent.settle().await;
-    writer.join().unwrap();
     assert_eq!(bulk.answered(), [StatusCode::SUCCESS; 20]);
     assert_eq!(urgent.answered(), [StatusCode::SUCCESS]);
     // What is done last is what stays.
@@ -215,4 +216,61 @@ async fn early_exit_is_one_try_and_says_that_another_may_help() {
     assert_eq!(executor.start(&get(3, 5, 0), b""), Flow::Go);
     executor.settle().await;
     assert_eq!(executor.acknowledged(), [(3, StatusCode::SUCCESS)]);
+}
+
+#[tokio::test]
+async fn a_long_read_that_is_begun_is_cut_short_when_its_time_is_over() {
+    let mut executor = executor();
+    let (route, _write) = executor.judged_put(1);
+    // More keys that it may not read than one turn passes over.
+    let keys = 0..u16::try_from(crate::limits::NEIGHBOURS_TURN + 10).unwrap();
+    let put = |number: u16| kinetic_store::Mutation::Put {
+        key: Bytes::copy_from_slice(&number.to_be_bytes()),
+        value: Bytes::new(),
+        attributes: kinetic_store::Attributes::default(),
+        expected: kinetic_store::Expected::Any,
+    };
+    for keys in keys.collect::<Vec<_>>().chunks(2000) {
+        let write = Write {
+            mutations: keys.iter().copied().map(put).collect(),
+            durability: kinetic_store::Durability::WriteBack,
+        };
+        let waiting = Waiting::of(route.clone(), 0);
+        assert_eq!(executor.write(waiting, write), Flow::Go);
+    }
+    executor.kick();
+    executor.settle().await;
+    executor.acknowledged();
+    let scope = crate::auth::Scope {
+        value: Bytes::from_static(b"zz"),
+        permissions: [crate::auth::Permission::Read].into_iter().collect(),
+        ..Default::default()
+    };
+    let blind = Identity {
+        scopes: vec![scope],
+        ..Identity::factory(FACTORY_KEY)
+    };
+    executor.drive.identities.replace([blind]);
+    for (sequence, due_us) in [(2, Some(0)), (3, None)] {
+        let next = command(sequence, MessageType::GETNEXT, body(entry(b"")));
+        let Step::Read(route, read) = executor.judged(&next, b"") else {
+            panic!("GETNEXT is a read")
+        };
+        let job = Job {
+            task: Task::Answer(read),
+            manner: Manner {
+                due_us,
+                ..Manner::default()
+            },
+            // It is begun: nobody may give it up any more.
+            claim: None,
+            epoch: route.epoch,
+            token: executor.pending.insert(Waiting::of(route, 0)),
+            inbox: Arc::clone(&executor.inbox),
+        };
+        assert!(executor.workers.readers.submit(Box::new(job)).is_ok());
+        executor.settle().await;
+    }
+    let (expired, done) = (StatusCode::EXPIRED, StatusCode::NOT_FOUND);
+    assert_eq!(executor.acknowledged(), [(2, expired), (3, done)]);
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use kinetic_store::disk::FileDisk;
 use kinetic_store::{
     Attributes, Commit, CommitError, Completion, Direction, Effort, Expected, FormatOptions,
-    KeyRange, Mutation, Priority, Options, ReadError, Seal, Store, SubmitError, Threads, format_as,
+    KeyRange, Mutation, Options, Priority, ReadError, Seal, Store, SubmitError, Threads, format_as,
 };
 
 use super::CACHE;
