@@ -58,6 +58,7 @@ pub(crate) fn config(global: &GlobalArgs) -> Result<Config, Failure> {
     let mut config = Config::new(global.identity, &key(global)?);
     config.trust = trust(&global.trust)?;
     config.cluster_version = global.cluster_version;
+    config.priority = global.priority;
     if let Some(timeout) = global.timeout {
         config.connect_timeout = timeout;
         config.request_timeout = timeout;

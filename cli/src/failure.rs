@@ -348,6 +348,7 @@ fn advice_of(error: &Error) -> Option<&'static str> {
         StatusCode::DEVICE_LOCKED => {
             Some("the drive is locked; `kinetic unlock` unlocks it with its PIN")
         }
+        StatusCode::HIBERNATE => Some("the drive hibernates; `kinetic power on` wakes it"),
         StatusCode::SERVICE_BUSY => Some("the drive is busy; try again"),
         _ => None,
     }

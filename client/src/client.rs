@@ -16,13 +16,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::ToSocketAddrs;
 
 use crate::config::Config;
-use crate::core::{Reply, Request};
+use crate::core::{Manner, Reply, Request};
 use crate::error::{ConnectError, Disconnected, Error, HelloError};
 use crate::net::{Channel, Connection};
 use crate::ops::{
     Acl, Batch, Delete, Get, GetAcls, GetLog, GetMetadata, GetVersion, LogType, MediaOptimize,
-    MediaScan, Neighbour, Peer, PinKind, PinOperation, Plain, Push, Put, Range, SetAcls, SetPin,
-    Setup, Transfer,
+    MediaScan, Neighbour, Peer, PinKind, PinOperation, Plain, PowerLevel, Push, Put, Range,
+    SetAcls, SetPin, SetPowerLevel, Setup, Transfer,
 };
 use crate::trust::Fingerprint;
 
@@ -218,6 +218,11 @@ impl Client {
         PinOperation::new(self.connection.clone(), kind, Pin(pin.into()))
     }
 
+    /// Sends the drive to sleep, wakes it, or ends it. Takes the permission POWER_MANAGEMENT.
+    pub fn set_power_level(&self, level: PowerLevel) -> SetPowerLevel {
+        SetPowerLevel::new(self.connection.clone(), level)
+    }
+
     /// Sets the version that requests must carry. Those of this connection carry it from the
     /// answer on; other connections have to be made anew.
     pub fn set_cluster_version(&self, version: i64) -> Setup {
@@ -258,7 +263,7 @@ impl Client {
     /// # Errors
     /// As every request; NOT_FOUND is a refusal here.
     pub async fn request(&self, request: Request) -> Result<Reply, Error> {
-        self.connection.call(request, None).await
+        self.connection.call(request, Manner::default()).await
     }
 
     /// The drive's limits, as its hello gave them.

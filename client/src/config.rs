@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use kinetic_proto::SigningKey;
+use kinetic_proto::schema::command::Priority;
 
 use crate::limits::{
     DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_IN_FLIGHT_BYTES, DEFAULT_REQUEST_TIMEOUT_MS,
@@ -34,6 +35,9 @@ pub struct Config {
     /// The time from a call to its answer, waiting for room included, unless a request has its
     /// own.
     pub request_timeout: Duration,
+    /// How urgent requests are to the drive beside those of others, unless one has its own; `None`
+    /// says nothing, which a drive reads as NORMAL.
+    pub priority: Option<Priority>,
     /// Bytes of requests in flight on the connection; further callers wait. A request that is
     /// larger goes alone. Answers are not counted: whoever asks for many large values at once
     /// has to have the memory for them.
@@ -50,6 +54,7 @@ impl Config {
             cluster_version: None,
             connect_timeout: Duration::from_millis(DEFAULT_CONNECT_TIMEOUT_MS),
             request_timeout: Duration::from_millis(DEFAULT_REQUEST_TIMEOUT_MS),
+            priority: None,
             in_flight_bytes: DEFAULT_IN_FLIGHT_BYTES,
         }
     }

@@ -59,7 +59,7 @@ pub mod client;
 pub use client::Client;
 pub use config::Config;
 pub use error::{AnswerProblem, ConnectError, Disconnected, Error, HelloError, TlsError};
-pub use ops::{Acl, ListedAcl, Permission, PinKind, Priority, Scope};
+pub use ops::{Acl, ListedAcl, Permission, PinKind, PowerLevel, Priority, Scope};
 pub use ops::{Algorithm, BatchError, Durability, Entry, Log, LogType, Metadata, Range, Scanned};
 pub use ops::{Copied, CutShort, Peer, PeerError, Pushed, Replication, Transfer, Transferred, Way};
 

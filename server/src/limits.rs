@@ -65,14 +65,20 @@ pub const PENDING_DISK_READS: usize = 16;
 /// Threads that read the disk for requests whose answer is not in memory.
 pub const DISK_READ_THREADS: usize = 8;
 
-/// Reads that may wait for one of those threads.
+/// Reads of one priority that may wait for one of those threads.
 pub const DISK_READ_QUEUE: usize = 1024;
+
+/// More urgent reads that are begun while a less urgent one waits, before it is next.
+pub const PASSED_JOBS: usize = 16;
 
 /// Seconds that a TLS handshake may take.
 pub const HANDSHAKE_SECONDS: u64 = 10;
 
 /// Requests that a connection executes before it looks at its socket again.
 pub const TURN_REQUESTS: usize = 256;
+
+/// What a request below NORMAL counts there: such turns are short, so that others have theirs.
+pub const LESS_URGENT_COST: usize = 8;
 
 /// Bytes of answers after which a connection looks at its socket again.
 pub const TURN_ANSWER_BYTES: usize = 1 << 20;
@@ -270,6 +276,7 @@ pub const NEIGHBOURS_TURN: usize = 4096;
 pub const MOST_CONNECTIONS: u32 = 1 << 20;
 
 const _: () = assert!(MAX_CONNECTIONS <= MOST_CONNECTIONS);
+const _: () = assert!(LESS_URGENT_COST <= TURN_REQUESTS);
 const _: () = assert!(FIRST_PIN_DELAY_MS <= MOST_PIN_DELAY_MS);
 const _: () = assert!(MOST_PIN_DELAY_MS < PIN_MEMORY_SECONDS * 1000);
 const _: () = assert!(PIN_ROUNDS <= MOST_PIN_ROUNDS);

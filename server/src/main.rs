@@ -1,7 +1,7 @@
 //! `kineticd`: serves one disk until it is told to stop.
 //!
-//! Exit codes: 0 after a stop by signal, 1 when the drive could not be served or not be flushed,
-//! 2 for settings that make no sense. One sentence on stderr says what to do.
+//! Exit codes: 0 after a stop by signal or by SET_POWER_LEVEL, 1 when the drive could not be served
+//! or not be flushed, 2 for settings that make no sense. One sentence on stderr says what to do.
 
 mod args;
 
@@ -143,8 +143,11 @@ async fn serve(medium: Medium, settings: &Settings) -> Result<Arc<Drive>, RunErr
     let serial = &server.drive().device.names.serial_number;
     tracing::info!(plain = %server.plain_addr(), serial, "serving");
     greet(settings, &server);
-    let name = signals.next().await;
-    tracing::info!(signal = name, "stopping; a second signal stops at once");
+    let name = tokio::select! {
+        name = signals.next() => name,
+        () = server.asked_to_stop() => "SET_POWER_LEVEL",
+    };
+    tracing::info!(by = name, "stopping; a second signal stops at once");
     tokio::spawn(async move {
         let name = signals.next().await;
         eprintln!("kineticd: {name} again: stopped at once, unsynced writes may be lost");

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use kinetic_store::disk::FileDisk;
 use kinetic_store::{
     Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, FormatOptions,
-    Mutation, Options, Seal, Store, format_as,
+    Mutation, Options, Priority, Seal, Store, format_as,
 };
 
 #[derive(Default)]
@@ -87,6 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let commit = Commit {
                 mutations: vec![mutation],
                 durability,
+                priority: Priority::NORMAL,
                 token: sent,
                 completion,
             };

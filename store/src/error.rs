@@ -5,6 +5,9 @@
 
 use thiserror::Error;
 
+use crate::disk::may_be_passing;
+use crate::effort::Effort;
+
 /// Why a read has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ReadError {
@@ -19,12 +22,30 @@ pub enum ReadError {
     Unreadable(Damage),
 }
 
+impl ReadError {
+    /// The same, of a read with this effort: after one try, an error of the disk may be passing.
+    #[must_use]
+    pub(crate) fn after(self, effort: Effort) -> Self {
+        match self {
+            Self::Unreadable(Damage::Disk(kind))
+                if effort == Effort::Once && may_be_passing(kind) =>
+            {
+                Self::Unreadable(Damage::DiskOnce(kind))
+            }
+            other => other,
+        }
+    }
+}
+
 /// What is wrong with stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Damage {
     /// The disk reported an error.
     #[error("the disk reported an error ({0})")]
     Disk(std::io::ErrorKind),
+    /// The disk reported an error, and was not asked again; another try may help.
+    #[error("the disk reported an error ({0}), and was not asked again")]
+    DiskOnce(std::io::ErrorKind),
     /// The bytes do not match their checksum.
     #[error("the bytes do not match their checksum")]
     Checksum,

@@ -53,7 +53,7 @@ pub mod services;
 pub mod threads;
 
 pub use effort::Effort;
-pub use engine::commit::{Commit, Completion, Durability, Expected, Mutation};
+pub use engine::commit::{Commit, Completion, Durability, Expected, Mutation, Priority};
 pub use engine::config::{Options, Sabotage};
 pub use engine::queue::{Lane, SubmitError, Ticket};
 pub use engine::writer::{Need, Step};

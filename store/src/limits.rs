@@ -162,6 +162,13 @@ pub const QUEUE_BYTES: u64 = 32 << 20;
 pub const COMMIT_COST: u64 = 128;
 /// Bytes of commits that a lane may take in its turn before the next one has its own.
 pub const LANE_TURN: u64 = 128 << 10;
+/// Priorities that a commit may have.
+pub const PRIORITIES: usize = 9;
+/// Bytes that more urgent lanes may take while a less urgent one waits, before it is let through
+/// for [`LANE_TURN`].
+pub const PASSED_BYTES: u64 = 16 * LANE_TURN;
+/// Of so many times that lanes are told of room, one time all are asked in turn, however urgent.
+pub const ROOM_IN_TURN: u64 = 8;
 /// Log zones that are allocated ahead of the writer.
 pub const READY_LOG_ZONES: usize = 4;
 /// Bytes of log zones that are allocated ahead of the writer.
@@ -204,6 +211,8 @@ const _: () =
 const _: () = assert!(SEAL_BUFFER as u64 >= GROUP_TARGET);
 // A group holds a turn of many lanes, and the queue several groups of a single one.
 const _: () = assert!(LANE_TURN * 32 <= GROUP_TARGET && GROUP_TARGET * 4 <= QUEUE_BYTES / 2);
+// The eight levels that may be let through between two turns of the most urgent one leave it most.
+const _: () = assert!(PASSED_BYTES >= (PRIORITIES as u64 - 1) * LANE_TURN * 2);
 // One commit, which half a zone bounds, at most doubles the queue.
 const _: () = assert!(MAX_ZONE / 2 <= QUEUE_BYTES);
 const _: () = assert!(MIN_CAPACITY == MIN_ZONE * MIN_ZONES as u64);

@@ -5,7 +5,7 @@
 //! disk say so by [`Effort::Disk`].
 //! Not here: identities, limits of the protocol, messages (`kinetic-server`).
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::engine::shared::{Counters, Shared};
 use crate::engine::syncer::Syncer;
 use crate::engine::writer::{Step, Writer};
 use crate::entry::{Attributes, Entry, State};
-use crate::error::ReadError;
+use crate::error::{Damage, ReadError};
 use crate::index::merged::MergedCursor;
 use crate::limits::{BLOCK, INLINE_COMMIT, INLINE_STEPS, LARGE_VALUE};
 use crate::log::group;
@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) scrub_report: Arc<Mutex<ScrubReport>>,
     pub(crate) drive: u64,
     pub(crate) bells: Bells,
+    /// Upkeep and scrub have nothing to do for now.
+    pub(crate) resting: AtomicBool,
 }
 
 /// What is stored under a key, without the value.
@@ -155,6 +157,7 @@ impl Store {
             scrub: Mutex::new(scrub),
             upkeep: Mutex::new(upkeep),
             bells: Bells::default(),
+            resting: AtomicBool::new(false),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -181,7 +184,7 @@ impl Store {
         let view = shared.view();
         let entry = view
             .lookup(&shared.reader, key, index)
-            .inspect_err(|e| self.count(*e))?;
+            .map_err(|error| self.counted(error, index))?;
         let Some(Entry {
             state: State::Live(attributes, value),
             seqno,
@@ -192,7 +195,7 @@ impl Store {
         let bytes = shared
             .values
             .read_kept(&value, seqno, value_effort)
-            .inspect_err(|error| self.count(*error))?;
+            .map_err(|error| self.counted(error, value_effort))?;
         let metadata = Metadata {
             attributes,
             value_length: value.length,
@@ -203,17 +206,25 @@ impl Store {
         })
     }
 
-    pub(crate) fn count(&self, error: ReadError) {
-        if let ReadError::Unreadable(_) = error {
-            Counters::add(&self.inner.shared.counters.damage_seen, 1);
+    /// What a read with this effort came to, counted where it is damage.
+    pub(crate) fn counted(&self, error: ReadError, effort: Effort) -> ReadError {
+        let error = error.after(effort);
+        match error {
+            ReadError::NotFound
+            | ReadError::NotCached
+            | ReadError::Unreadable(Damage::DiskOnce(_)) => {}
+            ReadError::Unreadable(_) => {
+                Counters::add(&self.inner.shared.counters.damage_seen, 1);
+            }
         }
+        error
     }
 
     /// The metadata of a key.
     pub fn metadata(&self, key: &[u8], effort: Effort) -> Result<Metadata, ReadError> {
         let shared = &self.inner.shared;
         let entry = shared.view().lookup(&shared.reader, key, effort);
-        match entry.inspect_err(|error| self.count(*error))? {
+        match entry.map_err(|error| self.counted(error, effort))? {
             Some(Entry {
                 state: State::Live(attributes, value),
                 ..
@@ -297,7 +308,7 @@ impl Store {
         let queue = &self.inner.shared.queue;
         let (commits, bytes) = queue.waiting();
         let through_cache = |(_, values)| commits == 1 || values < LARGE_VALUE;
-        bytes <= INLINE_COMMIT && queue.first().is_some_and(through_cache)
+        bytes <= INLINE_COMMIT && queue.peek().is_some_and(through_cache)
     }
 
     /// The writer, unless somebody else has it.

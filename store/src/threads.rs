@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::bells::{Bell, Bells};
-use crate::engine::commit::{Commit, Completion, Durability};
+use crate::engine::commit::{Commit, Completion, Durability, Priority};
 use crate::engine::writer::{Need, Step};
 use crate::error::CommitError;
 use crate::store::Store;
@@ -44,9 +44,53 @@ impl Store {
             |store, _| store.step_writer(),
         )?;
         threads.spawn("kinetic-sync", |bells| &bells.syncer, Store::step_syncer)?;
-        threads.spawn("kinetic-upkeep", |bells| &bells.upkeep, Store::step_upkeep)?;
-        threads.spawn("kinetic-scrub", |bells| &bells.scrub, Store::step_scrub)?;
+        threads.spawn(
+            "kinetic-upkeep",
+            |bells| &bells.upkeep,
+            |store, now| match store.may_rest() {
+                true => Step::Idle,
+                false => store.step_upkeep(now),
+            },
+        )?;
+        threads.spawn(
+            "kinetic-scrub",
+            |bells| &bells.scrub,
+            |store, now| match store.may_rest() {
+                true => Step::Idle,
+                false => store.step_scrub(now),
+            },
+        )?;
         Ok(threads)
+    }
+
+    /// Has upkeep and scrub do nothing, where nothing waits for the writer, until
+    /// [`wake`](Self::wake) or the stop.
+    pub fn rest(&self) {
+        self.inner.resting.store(true, Ordering::Release);
+    }
+
+    /// Has them go on.
+    pub fn wake(&self) {
+        self.inner.resting.store(false, Ordering::Release);
+        self.inner.bells.upkeep.ring();
+        self.inner.bells.scrub.ring();
+    }
+
+    fn may_rest(&self) -> bool {
+        self.inner.resting.load(Ordering::Acquire) && self.inner.shared.queue.waiting().0 == 0
+    }
+
+    /// Gets everything durable that was queued before, by the threads, and waits for it. `false`
+    /// when the disk did not manage that in 30 seconds, or takes no writes.
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        let last = Arc::new(LastFlush::default());
+        let flush = LastFlush::commit(&last, Priority::HIGHEST);
+        if self.submit(flush).is_err() {
+            return false;
+        }
+        self.kick();
+        last.wait()
     }
 }
 
@@ -83,13 +127,8 @@ impl Threads {
     #[must_use]
     pub fn stop(mut self) -> bool {
         let last = Arc::new(LastFlush::default());
-        let completion: Arc<dyn Completion> = Arc::<LastFlush>::clone(&last);
-        let flush = Commit {
-            mutations: Vec::new(),
-            durability: Durability::Flush,
-            token: 0,
-            completion,
-        };
+        self.store.wake();
+        let flush = LastFlush::commit(&last, Priority::NORMAL);
         self.store.submit_last(flush);
         self.store.inner.bells.writer.ring();
         let flushed = last.wait();
@@ -170,6 +209,18 @@ impl Completion for LastFlush {
 }
 
 impl LastFlush {
+    /// The flush that it waits for.
+    fn commit(last: &Arc<Self>, priority: Priority) -> Commit {
+        let completion: Arc<dyn Completion> = Arc::<Self>::clone(last);
+        Commit {
+            mutations: Vec::new(),
+            durability: Durability::Flush,
+            priority,
+            token: 0,
+            completion,
+        }
+    }
+
     fn wait(&self) -> bool {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self

@@ -46,6 +46,12 @@ impl Fresh {
         Self { drive, folder }
     }
 
+    /// How the drive ended by itself, and its folder.
+    pub(crate) fn ended(self) -> (std::process::ExitStatus, TempDir) {
+        let status = self.drive.ended().expect("an end");
+        (status, self.folder)
+    }
+
     /// A conversation over TLS, whichever door this binary tests.
     pub(crate) fn talk_tls(&self) -> Conversation {
         let door = Door::Tls(self.drive.tls(), Version::Tls13);

@@ -16,6 +16,7 @@ mod headers;
 mod hello;
 mod pinop;
 mod pipelining;
+mod power;
 mod ranges;
 mod reading;
 mod scanning;

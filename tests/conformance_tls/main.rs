@@ -18,6 +18,8 @@ mod hello;
 mod pinop;
 #[path = "../conformance/pipelining.rs"]
 mod pipelining;
+#[path = "../conformance/power.rs"]
+mod power;
 #[path = "../conformance/ranges.rs"]
 mod ranges;
 #[path = "../conformance/reading.rs"]

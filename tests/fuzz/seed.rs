@@ -24,7 +24,7 @@ use kinetic_store::manifest::frame;
 use kinetic_store::run::format::block;
 use kinetic_store::{
     Attributes, Commit, CommitError, Completion, Durability, Expected, FormatOptions, Mutation,
-    Options, Seal, Step, Store, format_as,
+    Options, Priority, Seal, Step, Store, format_as,
 };
 use prost::Message as _;
 
@@ -313,6 +313,7 @@ fn write_entries(disk: &Arc<MemoryDisk>) -> Result<(), Failure> {
                 vec![put]
             },
             durability: Durability::WriteBack,
+            priority: Priority::NORMAL,
             token: 0,
             completion: Arc::new(Ignored),
         };

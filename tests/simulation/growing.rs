@@ -8,7 +8,7 @@ use kinetic_simulator::disk::SimDisk;
 use kinetic_store::disk::Disk;
 use kinetic_store::{
     Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, FormatOptions,
-    GrowError, Mutation, Options, Seal, Store, format_as, grow,
+    GrowError, Mutation, Options, Priority, Seal, Store, format_as, grow,
 };
 
 const ZONE: u32 = 64 << 10;
@@ -72,6 +72,7 @@ fn put(store: &Store, key: u8, length: usize) {
     let commit = Commit {
         mutations: vec![mutation],
         durability: Durability::WriteThrough,
+        priority: Priority::NORMAL,
         token: 1,
         completion,
     };

@@ -121,6 +121,12 @@ impl Drive {
         Ok(status)
     }
 
+    /// Waits until it has ended by itself.
+    pub fn ended(mut self) -> Result<ExitStatus, DriveError> {
+        let (status, _) = self.process.finish(STOP_DEADLINE)?;
+        Ok(status)
+    }
+
     /// Kills it as a crash would; the page cache survives, so this says nothing about syncs.
     pub fn kill(mut self) -> Result<(), DriveError> {
         Ok(self.process.kill()?)

@@ -1,4 +1,4 @@
-//! Arguments of the commands that change the drive itself: locks, PINs, identities, setup.
+//! Arguments of the commands that change the drive itself: locks, power, PINs, identities, setup.
 //!
 //! Guarantees: no secret is an argument, which others could see. Not here: asking for consent and
 //! for PINs.
@@ -50,6 +50,37 @@ pub(crate) struct EraseArgs {
     pub(crate) pin: PinArgs,
     #[command(flatten)]
     pub(crate) consent: ConsentArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PowerArgs {
+    /// What to make of them; without it, what they are is shown
+    #[arg(value_enum)]
+    pub(crate) level: Option<PowerArg>,
+
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+}
+
+/// How awake a drive is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PowerArg {
+    /// Awake: it serves
+    On,
+    /// Asleep: everything is on the disk, and nothing is served until it is on again
+    Hibernate,
+    /// Ended: its process stops, and only who can start it can have it back
+    Shutdown,
+}
+
+impl From<PowerArg> for kinetic_client::PowerLevel {
+    fn from(level: PowerArg) -> Self {
+        match level {
+            PowerArg::On => Self::Operational,
+            PowerArg::Hibernate => Self::Hibernate,
+            PowerArg::Shutdown => Self::Shutdown,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

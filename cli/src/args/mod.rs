@@ -4,8 +4,8 @@
 //! `transfer`, `bench`).
 //!
 //! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
-//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), `peers` (drives that push),
-//! and here the whole.
+//! `bench`, `admin` (locks, power, PINs, identities, setup), `disk` (offline), `peers` (drives that
+//! push), and here the whole.
 
 mod trust;
 
@@ -27,13 +27,16 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use kinetic_client::Priority;
+
 use crate::failure::EXIT_CODES;
 use crate::output::Format;
 use crate::units::parse_time;
 
 pub(crate) use admin::{
     AclCommand, AclFileArgs, ClearPinArgs, ClusterVersionCommand, ConsentArgs, EraseArgs,
-    FirmwareArgs, LockArgs, PinArgs, PinCommand, PinKindArg, RevokeArgs, SetPinArgs,
+    FirmwareArgs, LockArgs, PinArgs, PinCommand, PinKindArg, PowerArg, PowerArgs, RevokeArgs,
+    SetPinArgs,
 };
 pub(crate) use bench::{BenchArgs, Mix, Operation};
 pub(crate) use disk::{
@@ -141,6 +144,11 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_time)]
     pub(crate) timeout: Option<Duration>,
 
+    /// How urgent the requests are to the drive, beside those of others: 1 the least, 9 the most
+    /// [default: as the drive has it, 5]
+    #[arg(long, global = true, value_name = "1..9", value_parser = priority)]
+    pub(crate) priority: Option<Priority>,
+
     /// For people or for programs
     #[arg(long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORM")]
     pub(crate) output: Format,
@@ -189,6 +197,8 @@ pub(crate) enum Command {
     Unlock(PinArgs),
     /// Erase drives: all data, PINs, identities and the cluster version
     Erase(EraseArgs),
+    /// Show or set the power level of drives: on, hibernating, shut down
+    Power(PowerArgs),
     /// Set or clear the PINs for locking and erasing
     #[command(subcommand)]
     Pin(PinCommand),
@@ -235,6 +245,13 @@ impl From<DurabilityArg> for kinetic_client::Durability {
     }
 }
 
+fn priority(text: &str) -> Result<Priority, String> {
+    let known = text.parse::<i32>().ok().map(Priority::try_from);
+    known
+        .and_then(Result::ok)
+        .ok_or_else(|| "a priority is a whole number from 1 to 9".to_owned())
+}
+
 /// For bounded numbers of any unsigned kind.
 fn bounded(text: &str, most: usize) -> Result<usize, String> {
     match text.parse::<usize>() {
@@ -257,6 +274,18 @@ mod tests {
         for line in ["kinetic --identity 7 ping", "kinetic ping --identity 7"] {
             let parsed = Arguments::try_parse_from(line.split(' ')).unwrap();
             assert_eq!(parsed.global.identity, 7);
+        }
+    }
+
+    #[test]
+    fn a_priority_is_one_of_nine() {
+        let parsed = |text| Arguments::try_parse_from(["kinetic", "--priority", text, "ping"]);
+        assert_eq!(
+            parsed("9").unwrap().global.priority,
+            Some(Priority::Highest)
+        );
+        for text in ["0", "10", "high", "-1"] {
+            assert!(parsed(text).is_err(), "{text}");
         }
     }
 

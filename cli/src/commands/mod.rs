@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Lock(args) => brief(admin::lock(&global, args, out))?,
         Command::Unlock(args) => brief(admin::unlock(&global, args, out))?,
         Command::Erase(args) => brief(admin::erase(&global, args, out))?,
+        Command::Power(args) => brief(admin::power(&global, args, out))?,
         Command::Pin(command) => brief(admin::pin(&global, command, out))?,
         Command::Acl(command) => brief(admin::acl(&global, command, out))?,
         Command::ClusterVersion(command) => brief(admin::cluster_version(&global, command, out))?,

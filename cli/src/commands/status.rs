@@ -103,6 +103,9 @@ fn withheld(global: &GlobalArgs, error: Error) -> Result<String, Failure> {
         Some(StatusCode::DEVICE_LOCKED) => Ok(
             "capacity: the drive is locked; `kinetic unlock` unlocks it with its PIN".to_owned(),
         ),
+        Some(StatusCode::HIBERNATE) => {
+            Ok("capacity: the drive hibernates; `kinetic power on` wakes it".to_owned())
+        }
         _ => Err(Failure::of("info")(error)),
     }
 }

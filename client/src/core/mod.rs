@@ -17,5 +17,5 @@ mod session;
 
 pub use hello::Hello;
 pub use outgoing::Outgoing;
-pub use request::{Reply, Request, Special};
+pub use request::{Hints, Manner, Patience, Reply, Request, Special};
 pub use session::{Event, Session, Signer};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinetic_proto::message::Pin;
-use kinetic_proto::schema::command::{Body, KeyValue};
+use kinetic_proto::schema::command::{Body, KeyValue, Priority};
 use kinetic_proto::{MessageType, StatusCode};
 
 /// What is asked of a drive.
@@ -22,8 +22,42 @@ pub struct Request {
     pub body: Option<Box<Body>>,
     /// The value that travels behind it, sent without copying where it is long.
     pub value: Bytes,
+    /// How the drive is to do it; a connection sets it.
+    pub hints: Hints,
     /// What few requests have.
     pub special: Option<Box<Special>>,
+}
+
+/// How a request is to be done, where that is not as the connection has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// The time from the call to the answer.
+    pub timeout: Option<Duration>,
+    /// How urgent it is to the drive beside other requests.
+    pub priority: Option<Priority>,
+    /// How hard the drive is to try.
+    pub patience: Patience,
+}
+
+/// How hard a drive tries to read what its disk fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Patience {
+    /// As hard as it can.
+    #[default]
+    Tries,
+    /// It gives up at the first error.
+    GivesUp,
+}
+
+/// What the drive is told of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Milliseconds after which it need not begin any more.
+    pub timeout_ms: Option<u64>,
+    /// How urgent it is; else NORMAL, or what the identity may ask for.
+    pub priority: Option<Priority>,
+    /// How hard it is to try.
+    pub patience: Patience,
 }
 
 /// What few requests have.
@@ -59,6 +93,7 @@ impl Request {
             batch: None,
             body: None,
             value: Bytes::new(),
+            hints: Hints::default(),
             special: None,
         }
     }
@@ -93,6 +128,13 @@ impl Request {
             length(&entry.key) + versions + length(&entry.tag)
         });
         self.value.len() + entry
+    }
+
+    /// Whether the drive may be told by when to have begun it. A batch that it has given up would
+    /// stay open, and a scan that has a time answers only when that is over.
+    pub fn may_be_given_up(&self) -> bool {
+        let scans = [MessageType::MEDIASCAN, MessageType::MEDIAOPTIMIZE];
+        self.batch.is_none() && !scans.contains(&self.message_type)
     }
 
     /// The requests that go right before it.

@@ -22,7 +22,7 @@ use kinetic_proto::{
 };
 
 use super::outgoing::Outgoing;
-use super::request::{Reply, Request, Special};
+use super::request::{Hints, Patience, Reply, Request, Special};
 use crate::error::{AnswerProblem, Disconnected, Error};
 use crate::limits::WRITE_BACKLOG_BYTES;
 
@@ -223,6 +223,11 @@ impl<T> Session<T> {
             Some(Special::Within(time)) => u64::try_from(time.as_millis()).ok(),
             _ => None,
         };
+        let Hints {
+            timeout_ms,
+            priority,
+            patience,
+        } = request.hints;
         let command = Command {
             header: Some(Header {
                 cluster_version: Some(self.signer.cluster_version),
@@ -231,6 +236,9 @@ impl<T> Session<T> {
                 message_type: Some(request.message_type.into()),
                 batch_id: request.batch,
                 time_quanta,
+                timeout: timeout_ms,
+                priority: priority.map(i32::from),
+                early_exit: (patience == Patience::GivesUp).then_some(true),
                 ..Header::default()
             }),
             body: request.body,

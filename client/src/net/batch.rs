@@ -4,13 +4,11 @@
 //! whole or not at all whatever happens to the caller; a batch that was opened and not ended is
 //! aborted. Not here: what a batch may hold ([`crate::ops`]).
 
-use std::time::Duration;
-
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::{self, Body};
 
 use super::connection::Connection;
-use crate::core::{Request, Special};
+use crate::core::{Manner, Request, Special};
 use crate::error::{Disconnected, Error};
 
 /// When the operations are sent.
@@ -27,7 +25,7 @@ pub(crate) enum Opening {
 pub(crate) struct Whole {
     pub(crate) operations: Vec<Request>,
     pub(crate) opening: Opening,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) manner: Manner,
 }
 
 impl Connection {
@@ -42,7 +40,7 @@ impl Connection {
 
 async fn converse(connection: Connection, batch: Whole) -> Result<(), Error> {
     let id = connection.batch_id();
-    let timeout = batch.timeout;
+    let manner = batch.manner;
     let mut operations = batch.operations;
     for operation in &mut operations {
         operation.batch = Some(id);
@@ -53,11 +51,11 @@ async fn converse(connection: Connection, batch: Whole) -> Result<(), Error> {
     let outcome = match batch.opening {
         Opening::Assumed => {
             operations.insert(0, start);
-            let outcome = connection.call(behind(end, operations), timeout).await;
+            let outcome = connection.call(behind(end, operations), manner).await;
             return outcome.map(drop).map_err(without_start);
         }
-        Opening::Awaited => match connection.call(start, timeout).await {
-            Ok(_) => connection.call(behind(end, operations), timeout).await,
+        Opening::Awaited => match connection.call(start, manner).await {
+            Ok(_) => connection.call(behind(end, operations), manner).await,
             Err(error) => Err(error),
         },
     };
@@ -102,5 +100,5 @@ async fn abort(connection: Connection, id: u32) {
     let mut abort = Request::new(MessageType::ABORT_BATCH);
     abort.batch = Some(id);
     // Whoever asked for the batch has its error already.
-    let _ = connection.call(abort, None).await;
+    let _ = connection.call(abort, Manner::default()).await;
 }

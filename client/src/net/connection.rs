@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use kinetic_proto::MessageType;
+use kinetic_proto::schema::command::Priority;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::sync::{TryAcquireError, oneshot};
@@ -21,7 +22,7 @@ use super::driver::{Driver, Input};
 use super::shared::{Queued, Shared, Waiter};
 use super::tls::handshake;
 use crate::config::Config;
-use crate::core::{Hello, Reply, Request, Session, Signer};
+use crate::core::{Hello, Hints, Manner, Reply, Request, Session, Signer};
 use crate::error::{ConnectError, Disconnected, Error, HelloError, TlsError};
 use crate::limits::{MAX_TIMEOUT_MS, REQUEST_OVERHEAD};
 use crate::trust::{Fingerprint, Trust};
@@ -38,6 +39,7 @@ struct Handle {
     hello: Hello,
     channel: Channel,
     timeout: Duration,
+    priority: Option<Priority>,
     budget: u32,
     batches: AtomicU32,
 }
@@ -135,6 +137,7 @@ impl Connection {
             hello,
             channel,
             timeout: config.request_timeout,
+            priority: config.priority,
             budget,
             batches: AtomicU32::new(0),
         };
@@ -170,16 +173,19 @@ impl Connection {
     }
 
     /// Sends a request and waits for its answer.
-    pub(crate) async fn call(
-        &self,
-        request: Request,
-        timeout: Option<Duration>,
-    ) -> Result<Reply, Error> {
+    pub(crate) async fn call(&self, mut request: Request, manner: Manner) -> Result<Reply, Error> {
         let handle = &*self.handle;
         let longest = Duration::from_millis(MAX_TIMEOUT_MS);
-        let timeout = timeout.unwrap_or(handle.timeout).min(longest);
+        let timeout = manner.timeout.unwrap_or(handle.timeout).min(longest);
         let deadline = handle.shared.now().saturating_add(timeout);
         let cost = handle.acquire(&request, deadline, timeout).await?;
+        let left = deadline.saturating_sub(handle.shared.now()).as_millis();
+        let left = u64::try_from(left).unwrap_or(u64::MAX).max(1);
+        request.hints = Hints {
+            timeout_ms: request.may_be_given_up().then_some(left),
+            priority: manner.priority.or(handle.priority),
+            patience: manner.patience,
+        };
         let (answer, answered) = oneshot::channel();
         let waiter = Waiter {
             answer,

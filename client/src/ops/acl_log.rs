@@ -3,8 +3,6 @@
 //!
 //! Guarantees: asked for under TLS only; no key is in it. Not here: setting the list (`security`).
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kinetic_proto::MessageType;
@@ -13,6 +11,7 @@ use serde::Deserialize;
 use super::answer::awaitable;
 use super::log::GetLog;
 use super::security::{Permission, Priority, Scope};
+use crate::core::Manner;
 use crate::error::{AnswerProblem, Error};
 use crate::net::Connection;
 
@@ -73,23 +72,21 @@ struct ScopeText {
 #[must_use = "a request is sent when it is awaited"]
 pub struct GetAcls {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
 }
 
 impl GetAcls {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
         }
     }
 
     async fn run(self) -> Result<Vec<ListedAcl>, Error> {
         self.connection.require_tls(MessageType::GETLOG)?;
         let mut log = GetLog::new(self.connection, &[]).device(ACL_LOG);
-        if let Some(timeout) = self.timeout {
-            log = log.timeout(timeout);
-        }
+        log.manner = self.manner;
         let value = log.await?.value;
         read(&value).ok_or(Error::Unusable {
             request: MessageType::GETLOG,

@@ -10,16 +10,31 @@ use crate::error::Error;
 /// The future of an answer.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// Gives a builder its `timeout`, and `.await` by way of its method `run`.
-macro_rules! awaitable {
-    ($builder:ident => $output:ty) => {
+/// Gives a builder its `timeout` and its `priority`.
+macro_rules! mannered {
+    ($builder:ident) => {
         impl $builder {
-            /// The time from here to the answer, instead of the connection's.
+            /// The time from here to the answer, instead of the connection's. A drive is told what
+            /// is left of it, and begins nothing whose time is over.
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.timeout = Some(timeout);
+                self.manner.timeout = Some(timeout);
+                self
+            }
+
+            /// How urgent it is to the drive beside other requests, instead of the connection's.
+            /// More than the identity may ask for is refused.
+            pub fn priority(mut self, priority: $crate::ops::Priority) -> Self {
+                self.manner.priority = Some(priority);
                 self
             }
         }
+    };
+}
+
+/// The same, and `.await` by way of its method `run`.
+macro_rules! awaitable {
+    ($builder:ident => $output:ty) => {
+        $crate::ops::answer::mannered!($builder);
 
         impl IntoFuture for $builder {
             type Output = Result<$output, $crate::error::Error>;
@@ -32,7 +47,7 @@ macro_rules! awaitable {
     };
 }
 
-pub(super) use awaitable;
+pub(super) use {awaitable, mannered};
 
 /// NOT_FOUND is an ordinary outcome of a read.
 pub(super) fn found(answer: Result<Reply, Error>) -> Result<Option<Reply>, Error> {

@@ -14,7 +14,8 @@ use kinetic_proto::{Limits, MessageType, StatusCode};
 
 use super::delete::Delete;
 use super::put::Put;
-use crate::core::Request;
+use super::security::Priority;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::limits::SHOWN_KEY_BYTES;
 use crate::net::{Connection, Opening, Whole};
@@ -43,7 +44,7 @@ use crate::net::{Connection, Opening, Whole};
 #[must_use = "a batch is sent by commit()"]
 pub struct Batch {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     opening: Opening,
     operations: Vec<Request>,
     deletes: usize,
@@ -161,7 +162,7 @@ impl Batch {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             opening: Opening::Awaited,
             operations: Vec::new(),
             deletes: 0,
@@ -221,9 +222,16 @@ impl Batch {
         self
     }
 
-    /// The time for each of the two answers, instead of the connection's.
+    /// The time for each of the two answers, instead of the connection's. The drive is not told of
+    /// it: a batch that it has ended is done.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.manner.timeout = Some(timeout);
+        self
+    }
+
+    /// How urgent it is to the drive beside other requests, instead of the connection's.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.manner.priority = Some(priority);
         self
     }
 
@@ -243,7 +251,7 @@ impl Batch {
         let batch = Whole {
             operations: self.operations,
             opening: self.opening,
-            timeout: self.timeout,
+            manner: self.manner,
         };
         let outcome = self.connection.commit(batch).await;
         outcome.map_err(|error| blame(error, &named))

@@ -1,14 +1,12 @@
 //! DELETE: removing a key.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::KeyValue;
 
 use super::answer::awaitable;
 use super::entry::Durability;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -18,7 +16,7 @@ use crate::net::Connection;
 #[must_use = "a request is sent when it is awaited"]
 pub struct Delete {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     durability: Durability,
     key_value: KeyValue,
 }
@@ -27,7 +25,7 @@ impl Delete {
     pub(crate) fn new(connection: Connection, key: Bytes) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             durability: Durability::default(),
             key_value: KeyValue {
                 key: Some(key),
@@ -60,11 +58,8 @@ impl Delete {
     }
 
     async fn run(self) -> Result<(), Error> {
-        let (connection, timeout) = (self.connection.clone(), self.timeout);
-        connection
-            .call(self.into_request(), timeout)
-            .await
-            .map(drop)
+        let (connection, manner) = (self.connection.clone(), self.manner);
+        connection.call(self.into_request(), manner).await.map(drop)
     }
 }
 

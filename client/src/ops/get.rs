@@ -1,14 +1,12 @@
 //! GET and GETVERSION: an entry, its metadata, its version.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::KeyValue;
 
 use super::answer::{awaitable, found};
 use super::entry::{Entry, Metadata};
-use crate::core::{Reply, Request};
+use crate::core::{Manner, Patience, Reply, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -19,7 +17,7 @@ macro_rules! read {
         #[must_use = "a request is sent when it is awaited"]
         pub struct $name {
             connection: Connection,
-            timeout: Option<Duration>,
+            manner: Manner,
             key: Bytes,
         }
 
@@ -27,9 +25,16 @@ macro_rules! read {
             pub(crate) fn new(connection: Connection, key: Bytes) -> Self {
                 Self {
                     connection,
-                    timeout: None,
+                    manner: Manner::default(),
                     key,
                 }
+            }
+
+            /// The drive gives up at the first error of its disk, with DATA_ERROR, instead of
+            /// trying again. For whoever has another drive to ask.
+            pub fn early_exit(mut self) -> Self {
+                self.manner.patience = Patience::GivesUp;
+                self
             }
         }
     };
@@ -54,7 +59,7 @@ read! {
 impl Get {
     async fn run(self) -> Result<Option<Entry>, Error> {
         let request = Request::of_key(MessageType::GET, keyed(&self.key, None));
-        let reply = found(self.connection.call(request, self.timeout).await)?;
+        let reply = found(self.connection.call(request, self.manner).await)?;
         reply
             .map(|reply| Entry::read(reply, Some(&self.key)))
             .transpose()
@@ -64,7 +69,7 @@ impl Get {
 impl GetMetadata {
     async fn run(self) -> Result<Option<Metadata>, Error> {
         let request = Request::of_key(MessageType::GET, keyed(&self.key, Some(true)));
-        let reply = found(self.connection.call(request, self.timeout).await)?;
+        let reply = found(self.connection.call(request, self.manner).await)?;
         let entry = reply
             .map(|reply| Entry::read(reply, Some(&self.key)))
             .transpose()?;
@@ -75,7 +80,7 @@ impl GetMetadata {
 impl GetVersion {
     async fn run(self) -> Result<Option<Bytes>, Error> {
         let request = Request::of_key(MessageType::GETVERSION, keyed(&self.key, None));
-        let reply = found(self.connection.call(request, self.timeout).await)?;
+        let reply = found(self.connection.call(request, self.manner).await)?;
         let version = |reply: Reply| reply.body.key_value.and_then(|found| found.db_version);
         Ok(reply.map(|reply| version(reply).unwrap_or_default()))
     }

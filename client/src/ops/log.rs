@@ -1,13 +1,11 @@
 //! GETLOG: what a drive says of itself.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::{self, Body, get_log};
 
 use super::answer::awaitable;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -28,7 +26,7 @@ pub struct Log {
 #[must_use = "a request is sent when it is awaited"]
 pub struct GetLog {
     connection: Connection,
-    timeout: Option<Duration>,
+    pub(super) manner: Manner,
     log: command::GetLog,
 }
 
@@ -40,7 +38,7 @@ impl GetLog {
         };
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             log,
         }
     }
@@ -63,7 +61,7 @@ impl GetLog {
             ..Body::default()
         };
         let request = Request::with_body(MessageType::GETLOG, body);
-        let reply = self.connection.call(request, self.timeout).await?;
+        let reply = self.connection.call(request, self.manner).await?;
         Ok(Log {
             parts: reply.body.get_log.map(|log| *log).unwrap_or_default(),
             value: reply.value,

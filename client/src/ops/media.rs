@@ -12,7 +12,7 @@ use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::{self, Body};
 
 use super::answer::awaitable;
-use crate::core::{Request, Special};
+use crate::core::{Manner, Request, Special};
 use crate::error::{AnswerProblem, Error};
 use crate::net::Connection;
 
@@ -37,7 +37,7 @@ pub(super) type Bounds = (Bound<Bytes>, Bound<Bytes>);
 #[must_use = "a request is sent when it is awaited"]
 pub struct MediaScan {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     start: Bound<Bytes>,
     end: Bound<Bytes>,
     limit: Option<u32>,
@@ -59,7 +59,7 @@ impl MediaScan {
     pub(super) fn new(connection: Connection, (start, end): Bounds) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             start,
             end,
             limit: None,
@@ -97,7 +97,7 @@ impl MediaScan {
         };
         let reply = self
             .connection
-            .call(request(kind, range, self.quantum), self.timeout)
+            .call(request(kind, range, self.quantum), self.manner)
             .await?;
         let found = reply.body.range.unwrap_or_default();
         let asked = match &self.end {
@@ -136,7 +136,7 @@ awaitable!(MediaScan => Scanned);
 #[must_use = "a request is sent when it is awaited"]
 pub struct MediaOptimize {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     quantum: Option<Duration>,
 }
 
@@ -144,7 +144,7 @@ impl MediaOptimize {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             quantum: None,
         }
     }
@@ -158,7 +158,7 @@ impl MediaOptimize {
     async fn run(self) -> Result<(), Error> {
         let range = range_of((&Bound::Unbounded, &Bound::Unbounded));
         let request = request(MessageType::MEDIAOPTIMIZE, range, self.quantum);
-        self.connection.call(request, self.timeout).await.map(drop)
+        self.connection.call(request, self.manner).await.map(drop)
     }
 }
 

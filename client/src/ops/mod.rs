@@ -1,8 +1,8 @@
 //! Requests as builders: one file for each kind, each builder can be awaited.
 //!
-//! Guarantees: a builder sends nothing until it is awaited; every one has a `timeout`. Builders
-//! own what they need and may outlive the [`crate::Client`] that made them. Not here: how
-//! requests travel.
+//! Guarantees: a builder sends nothing until it is awaited; every one has a `timeout`
+//! and a `priority`. Builders own what they need and may outlive the [`crate::Client`] that made
+//! them. Not here: how requests travel.
 //!
 //! In layer order: `entry` (keys' metadata), `answer` (how builders become futures), then the
 //! operations, and `acl_log`, `batch` and `replicate`, which are made of some of them.
@@ -18,6 +18,7 @@ mod media;
 mod neighbour;
 mod pin;
 mod plain;
+mod power;
 mod push;
 mod put;
 mod range;
@@ -42,6 +43,7 @@ pub use media::{MediaOptimize, MediaScan, Scanned};
 pub use neighbour::Neighbour;
 pub use pin::PinOperation;
 pub use plain::Plain;
+pub use power::{PowerLevel, SetPowerLevel};
 pub use push::{CutShort, Peer, PeerError, Push, Pushed, Transfer, Transferred};
 pub use put::Put;
 pub use range::{Keys, Range};

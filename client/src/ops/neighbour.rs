@@ -1,14 +1,12 @@
 //! GETNEXT and GETPREVIOUS: the entry behind or before a key, which need not exist itself.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::KeyValue;
 
 use super::answer::{awaitable, found};
 use super::entry::Entry;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -18,7 +16,7 @@ use crate::net::Connection;
 #[must_use = "a request is sent when it is awaited"]
 pub struct Neighbour {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     direction: MessageType,
     key_value: KeyValue,
 }
@@ -27,7 +25,7 @@ impl Neighbour {
     pub(crate) fn new(connection: Connection, direction: MessageType, key: Bytes) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             direction,
             key_value: KeyValue {
                 key: Some(key),
@@ -44,7 +42,7 @@ impl Neighbour {
 
     async fn run(self) -> Result<Option<Entry>, Error> {
         let request = Request::of_key(self.direction, self.key_value);
-        let reply = found(self.connection.call(request, self.timeout).await)?;
+        let reply = found(self.connection.call(request, self.manner).await)?;
         reply.map(|reply| Entry::read(reply, None)).transpose()
     }
 }

@@ -11,7 +11,7 @@ use kinetic_proto::schema::command::pin_operation::PinOpType;
 use kinetic_proto::schema::command::{self, Body};
 
 use super::answer::awaitable;
-use crate::core::{Request, Special};
+use crate::core::{Manner, Request, Special};
 use crate::error::Error;
 use crate::limits::ERASE_TIMEOUT_MS;
 use crate::net::Connection;
@@ -31,7 +31,7 @@ use crate::net::Connection;
 #[must_use = "a request is sent when it is awaited"]
 pub struct PinOperation {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     kind: PinOpType,
     pin: Pin,
 }
@@ -41,7 +41,10 @@ impl PinOperation {
         let erases = matches!(kind, PinOpType::ErasePinop | PinOpType::SecureErasePinop);
         Self {
             connection,
-            timeout: erases.then_some(Duration::from_millis(ERASE_TIMEOUT_MS)),
+            manner: Manner {
+                timeout: erases.then_some(Duration::from_millis(ERASE_TIMEOUT_MS)),
+                ..Manner::default()
+            },
             kind,
             pin,
         }
@@ -59,7 +62,7 @@ impl PinOperation {
         };
         let mut request = Request::with_body(MessageType::PINOP, body);
         request.special = Some(Box::new(Special::WithPin(self.pin)));
-        self.connection.call(request, self.timeout).await.map(drop)
+        self.connection.call(request, self.manner).await.map(drop)
     }
 }
 

@@ -1,11 +1,9 @@
 //! NOOP and FLUSHALLDATA: requests without a body.
 
-use std::time::Duration;
-
 use kinetic_proto::MessageType;
 
 use super::answer::awaitable;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -14,7 +12,7 @@ use crate::net::Connection;
 #[must_use = "a request is sent when it is awaited"]
 pub struct Plain {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     message_type: MessageType,
 }
 
@@ -22,14 +20,14 @@ impl Plain {
     pub(crate) fn new(connection: Connection, message_type: MessageType) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             message_type,
         }
     }
 
     async fn run(self) -> Result<(), Error> {
         let request = Request::new(self.message_type);
-        self.connection.call(request, self.timeout).await.map(drop)
+        self.connection.call(request, self.manner).await.map(drop)
     }
 }
 

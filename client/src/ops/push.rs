@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use bytes::Bytes;
 use kinetic_proto::schema::command::p2p_operation::{self, Operation};
@@ -14,7 +13,7 @@ use kinetic_proto::schema::command::{Body, P2pOperation};
 use kinetic_proto::{MessageType, StatusCode};
 
 use super::answer::awaitable;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::{AnswerProblem, Error};
 use crate::limits::{DEFAULT_PORT, DEFAULT_TLS_PORT};
 use crate::net::Connection;
@@ -293,7 +292,7 @@ fn read(asked: &[Transfer], answer: P2pOperation) -> Result<Vec<Transferred>, An
 #[must_use = "a request is sent when it is awaited"]
 pub struct Push {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     peer: Peer,
     transfers: Vec<Transfer>,
 }
@@ -302,7 +301,7 @@ impl Push {
     pub(crate) fn new(connection: Connection, peer: Peer, transfers: Vec<Transfer>) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             peer,
             transfers,
         }
@@ -315,7 +314,7 @@ impl Push {
         };
         let kind = MessageType::PEER2PEERPUSH;
         let request = Request::with_body(kind, body);
-        let reply = self.connection.call(request, self.timeout).await?;
+        let reply = self.connection.call(request, self.manner).await?;
         let unusable = |problem| Error::Unusable {
             request: kind,
             problem,

@@ -1,14 +1,12 @@
 //! PUT: storing a value under a key.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::KeyValue;
 
 use super::answer::awaitable;
 use super::entry::{Algorithm, Durability};
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -19,7 +17,7 @@ use crate::net::Connection;
 #[must_use = "a request is sent when it is awaited"]
 pub struct Put {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     durability: Durability,
     key_value: KeyValue,
     value: Bytes,
@@ -29,7 +27,7 @@ impl Put {
     pub(crate) fn new(connection: Connection, key: Bytes, value: Bytes) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             durability: Durability::default(),
             key_value: KeyValue {
                 key: Some(key),
@@ -83,11 +81,8 @@ impl Put {
     }
 
     async fn run(self) -> Result<(), Error> {
-        let (connection, timeout) = (self.connection.clone(), self.timeout);
-        connection
-            .call(self.into_request(), timeout)
-            .await
-            .map(drop)
+        let (connection, manner) = (self.connection.clone(), self.manner);
+        connection.call(self.into_request(), manner).await.map(drop)
     }
 }
 

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -17,9 +16,9 @@ use kinetic_proto::MessageType;
 use kinetic_proto::limits::{MAX_KEY_RANGE_COUNT, MAX_KEY_SIZE};
 use kinetic_proto::schema::command::{self, Body};
 
-use super::answer::Answer;
+use super::answer::{Answer, mannered};
 use super::media::MediaScan;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::{AnswerProblem, Error};
 use crate::net::Connection;
 
@@ -29,7 +28,7 @@ use crate::net::Connection;
 #[must_use = "a range is read by the stream that keys() makes"]
 pub struct Range {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     start: Bound<Bytes>,
     end: Bound<Bytes>,
     order: Order,
@@ -50,7 +49,7 @@ impl Range {
         Self {
             start: owned(range.start_bound()),
             end: owned(range.end_bound()),
-            timeout: None,
+            manner: Manner::default(),
             order: Order::Ascending,
             limit: None,
             page: reported.unwrap_or(MAX_KEY_RANGE_COUNT).max(1),
@@ -110,12 +109,6 @@ impl Range {
     /// At most so many keys in one answer, and never more than the drive gives.
     pub fn page(mut self, keys: u32) -> Self {
         self.page = self.page.min(keys.max(1));
-        self
-    }
-
-    /// The time for each page, instead of the connection's.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
         self
     }
 
@@ -207,9 +200,9 @@ impl Keys {
 
     fn ask(&self) -> Answer<Vec<Bytes>> {
         let request = self.range.request(self.left);
-        let (connection, timeout) = (self.range.connection.clone(), self.range.timeout);
+        let (connection, manner) = (self.range.connection.clone(), self.range.manner);
         Box::pin(async move {
-            let reply = connection.call(request, timeout).await?;
+            let reply = connection.call(request, manner).await?;
             Ok(reply.body.range.map(|range| range.keys).unwrap_or_default())
         })
     }
@@ -229,6 +222,9 @@ impl Keys {
         Ok(())
     }
 }
+
+// Of each page.
+mannered!(Range);
 
 impl Stream for Keys {
     type Item = Result<Bytes, Error>;

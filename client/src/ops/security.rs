@@ -5,7 +5,6 @@
 //! reading the list back (`acl_log`).
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use kinetic_proto::MessageType;
@@ -16,7 +15,7 @@ use kinetic_proto::schema::command::{self, Body};
 
 use super::answer::awaitable;
 use super::pin::check_pin;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -110,7 +109,7 @@ impl Scope {
 #[must_use = "a request is sent when it is awaited"]
 pub struct SetAcls {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     acls: Vec<Acl>,
     purpose: Option<SecurityOpType>,
 }
@@ -119,7 +118,7 @@ impl SetAcls {
     pub(crate) fn new(connection: Connection, acls: Vec<Acl>) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             acls,
             purpose: Some(SecurityOpType::AclSecurityop),
         }
@@ -137,7 +136,7 @@ impl SetAcls {
             security_op_type: self.purpose.map(i32::from),
             ..command::Security::default()
         };
-        send(&self.connection, security, self.timeout).await
+        send(&self.connection, security, self.manner).await
     }
 }
 
@@ -168,7 +167,7 @@ pub enum PinKind {
 #[must_use = "a request is sent when it is awaited"]
 pub struct SetPin {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     kind: PinKind,
     new: Pin,
     current: Option<Pin>,
@@ -178,7 +177,7 @@ impl SetPin {
     pub(crate) fn new(connection: Connection, kind: PinKind, new: Pin) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             kind,
             new,
             current: None,
@@ -212,7 +211,7 @@ impl SetPin {
                 ..command::Security::default()
             },
         };
-        send(&self.connection, security, self.timeout).await
+        send(&self.connection, security, self.manner).await
     }
 }
 
@@ -221,7 +220,7 @@ awaitable!(SetPin => ());
 async fn send(
     connection: &Connection,
     security: command::Security,
-    timeout: Option<Duration>,
+    manner: Manner,
 ) -> Result<(), Error> {
     connection.require_tls(MessageType::SECURITY)?;
     let body = Body {
@@ -229,5 +228,5 @@ async fn send(
         ..Body::default()
     };
     let request = Request::with_body(MessageType::SECURITY, body);
-    connection.call(request, timeout).await.map(drop)
+    connection.call(request, manner).await.map(drop)
 }

@@ -3,15 +3,13 @@
 //! Guarantees: once a new cluster version is answered, the requests of this connection carry it.
 //! Not here: what a drive does with firmware; ours keeps and reports it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::setup::SetupOpType;
 use kinetic_proto::schema::command::{self, Body};
 
 use super::answer::awaitable;
-use crate::core::Request;
+use crate::core::{Manner, Request};
 use crate::error::Error;
 use crate::net::Connection;
 
@@ -29,7 +27,7 @@ use crate::net::Connection;
 #[must_use = "a request is sent when it is awaited"]
 pub struct Setup {
     connection: Connection,
-    timeout: Option<Duration>,
+    manner: Manner,
     setup: command::Setup,
     image: Bytes,
 }
@@ -38,7 +36,7 @@ impl Setup {
     pub(crate) fn of_cluster_version(connection: Connection, version: i64) -> Self {
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             setup: command::Setup {
                 new_cluster_version: Some(version),
                 setup_op_type: Some(SetupOpType::ClusterVersionSetupop.into()),
@@ -53,7 +51,7 @@ impl Setup {
         let is_old = connection.hello().is_before_4();
         Self {
             connection,
-            timeout: None,
+            manner: Manner::default(),
             setup: command::Setup {
                 firmware_download: is_old.then_some(true),
                 setup_op_type: Some(SetupOpType::FirmwareSetupop.into()),
@@ -70,7 +68,7 @@ impl Setup {
         };
         let mut request = Request::with_body(MessageType::SETUP, body);
         request.value = self.image;
-        self.connection.call(request, self.timeout).await.map(drop)
+        self.connection.call(request, self.manner).await.map(drop)
     }
 }
 

@@ -40,6 +40,7 @@ rights! {
     GetLog "The right to read logs.",
     Security "The right to change identities and PINs.",
     Setup "The right to set cluster version and firmware.",
+    PowerManagement "The right to set the power level.",
 }
 
 /// The right that every identity has, having signed.

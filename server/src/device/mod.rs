@@ -24,4 +24,4 @@ pub mod unit;
 
 pub use medium::{LockError, Medium, MediumError, NewPin, Open, Unchanged};
 pub use settings::Settings;
-pub use unit::{Device, Policy, Ports};
+pub use unit::{Device, Policy, Ports, PowerLevel};

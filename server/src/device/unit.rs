@@ -3,7 +3,9 @@
 //! Guarantee: everything here answers from memory but the store itself.
 //! Not here: who may do what (`auth`), and anything of a connection.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use arc_swap::ArcSwap;
 
 use super::identity::DriveNames;
 use super::medium::{Medium, Open};
@@ -11,7 +13,7 @@ use super::messages::Messages;
 use super::statistics::Statistics;
 use super::vitals::Vitals;
 use kinetic_proto::Limits;
-use kinetic_proto::schema::command::PowerLevel;
+use kinetic_proto::schema::command;
 use kinetic_proto::schema::command::get_log::{Capacity, Configuration};
 
 /// Ports that a drive listens on.
@@ -22,6 +24,47 @@ pub struct Ports {
     /// Of the TLS listener.
     pub tls: Option<u16>,
 }
+
+/// How awake a drive is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerLevel {
+    /// It serves.
+    Operational,
+    /// It sleeps: it serves nothing but what may wake it.
+    Hibernate,
+    /// It is about to end.
+    Shutdown,
+}
+
+impl PowerLevel {
+    /// The one that has this number on the wire, if it can be set.
+    #[must_use]
+    pub fn from_wire(number: i32) -> Option<Self> {
+        match command::PowerLevel::try_from(number).ok()? {
+            command::PowerLevel::Operational => Some(Self::Operational),
+            command::PowerLevel::Hibernate => Some(Self::Hibernate),
+            command::PowerLevel::Shutdown => Some(Self::Shutdown),
+            command::PowerLevel::Fail | command::PowerLevel::InvalidLevel => None,
+        }
+    }
+
+    fn to_wire(self) -> command::PowerLevel {
+        match self {
+            Self::Operational => command::PowerLevel::Operational,
+            Self::Hibernate => command::PowerLevel::Hibernate,
+            Self::Shutdown => command::PowerLevel::Shutdown,
+        }
+    }
+}
+
+impl std::fmt::Display for PowerLevel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.to_wire().as_str_name())
+    }
+}
+
+/// What is done when the drive is to end.
+type OnStop = Box<dyn Fn() + Send + Sync>;
 
 /// What whoever runs the drive has decided about it.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,6 +104,8 @@ pub struct Device {
     pub messages: Messages,
     ports: Ports,
     vitals: RwLock<Arc<Vitals>>,
+    power: ArcSwap<PowerLevel>,
+    on_stop: OnceLock<OnStop>,
 }
 
 impl std::fmt::Debug for Device {
@@ -88,6 +133,8 @@ impl Device {
             messages,
             ports,
             vitals: RwLock::default(),
+            power: ArcSwap::from_pointee(PowerLevel::Operational),
+            on_stop: OnceLock::new(),
         }
     }
 
@@ -118,6 +165,30 @@ impl Device {
     /// The cluster version that every request must name.
     pub fn cluster_version(&self) -> i64 {
         self.medium.cluster_version()
+    }
+
+    /// How awake it is.
+    #[must_use]
+    pub fn power(&self) -> PowerLevel {
+        **self.power.load()
+    }
+
+    /// It is so awake from now on.
+    pub fn set_power(&self, level: PowerLevel) {
+        self.power.store(Arc::new(level));
+    }
+
+    /// What is done when the drive is told to end; the first one counts.
+    pub fn on_stop(&self, act: impl Fn() + Send + Sync + 'static) {
+        // A drive is served once.
+        let _ = self.on_stop.set(Box::new(act));
+    }
+
+    /// Has it end, where somebody serves it.
+    pub fn ask_to_stop(&self) {
+        if let Some(act) = self.on_stop.get() {
+            act();
+        }
     }
 
     /// Load, temperatures and interfaces as last seen.
@@ -171,7 +242,7 @@ impl Device {
             protocol_version: text(PROTOCOL_VERSION),
             protocol_compilation_date: text(env!("KINETIC_SOURCE_DATE")),
             protocol_source_hash: text(env!("KINETIC_SOURCE_HASH")),
-            current_power_level: Some(PowerLevel::Operational.into()),
+            current_power_level: Some(self.power().to_wire().into()),
         }
     }
 }

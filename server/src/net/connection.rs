@@ -51,6 +51,8 @@ struct Life<S> {
     room_retry: Option<Pin<Box<Sleep>>>,
     /// Set while it reads on by permission.
     permit_end: Option<Pin<Box<Sleep>>>,
+    /// Set while a request waits that has a time, until that is over.
+    due: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
 /// Why the next request is not executed.
@@ -88,6 +90,8 @@ enum Event {
     News(News),
     /// Time to look for room again.
     Room,
+    /// Some request has had its time.
+    Due,
     /// The peer takes nothing.
     Stalled,
     /// The peer does not complete a frame, while others wait for room.
@@ -112,15 +116,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     tokio::task::yield_now().await;
                 }
                 Event::Read => {
-                    if let Err(error) = life.intake.decode() {
+                    if let Err(error) = life.intake.decode(life.connection.clock.now_us()) {
                         life.fault(error);
                     }
                     life.turn();
                 }
                 Event::End => life.end(),
-                Event::Drained => life.ending = Some(Ending::Say(Farewell::Stopping)),
+                Event::Drained => {
+                    let farewell = life.connection.executor.farewell();
+                    life.ending = Some(Ending::Say(farewell));
+                }
                 Event::News(News::Stopping) => life.stop(),
-                Event::News(News::Done) => life.turn(),
+                Event::News(News::Done) | Event::Due => life.turn(),
                 Event::Room => life.room_retry = None,
                 Event::Stalled => {
                     tracing::warn!(%peer, "closed: it took no byte for too long");
@@ -154,6 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             last_reads: None,
             room_retry: None,
             permit_end: None,
+            due: None,
         }
     }
 
@@ -266,10 +274,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         if is_over(&mut self.room_retry, context) {
             return Poll::Ready(Event::Room);
         }
+        if self.is_due(context) {
+            return Poll::Ready(Event::Due);
+        }
         if self.connection.executor.is_idle() {
             self.connection.executor.outbox.shrink();
         }
         Poll::Pending
+    }
+
+    /// Whether the time of a request that waits is over; a timer runs until then.
+    fn is_due(&mut self, context: &mut Context<'_>) -> bool {
+        let Connection {
+            executor, clock, ..
+        } = &self.connection;
+        let Some(due_us) = executor.next_due_us() else {
+            self.due = None;
+            return false;
+        };
+        if self.due.as_ref().is_none_or(|(at_us, _)| *at_us != due_us) {
+            let wait_us = due_us.saturating_sub(clock.now_us());
+            self.due = Some((due_us, Box::pin(sleep(Duration::from_micros(wait_us)))));
+        }
+        let timer = self.due.as_mut();
+        let is_over = timer.is_some_and(|(_, it)| it.as_mut().poll(context).is_ready());
+        if is_over {
+            self.due = None;
+        }
+        is_over
     }
 
     /// Whether a request, or what was held of one, can be executed now.
@@ -292,17 +324,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
             ..
         } = &mut self.connection;
         executor.collect();
-        let now_us = clock.now_us();
+        executor.begin_turn(clock.now_us());
         let enough = executor.outbox.bytes() + TURN_ANSWER_BYTES;
         let mut flow = executor.resume();
-        for _ in 0..TURN_REQUESTS {
+        let mut done = 0;
+        while done < TURN_REQUESTS {
             if flow != Flow::Go || !executor.has_room() || executor.outbox.bytes() >= enough {
                 break;
             }
-            let Some(frame) = self.intake.next() else {
+            let Some((frame, arrived_us)) = self.intake.next() else {
                 break;
             };
-            flow = executor.execute(&frame, now_us);
+            flow = executor.execute(&frame, arrived_us);
+            done += executor.turn_cost();
         }
         executor.kick();
         let news = executor.collect();

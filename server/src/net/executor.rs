@@ -6,7 +6,9 @@
 //! until the inbox tells of room, and nothing after it is started; what was asked in one opening of
 //! the store is not done in another, for the drive may be erased in between. Answers may come in
 //! another order than requests.
-//! Not here: the socket (`connection`).
+//! Not here: the socket (`connection`), and what is given up since its time is over (`overdue`).
+
+mod overdue;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,18 +17,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kinetic_proto::Frame;
 use kinetic_proto::limits::MAX_VALUE_SIZE;
-use kinetic_store::{Commit, Effort, Lane, Store, SubmitError, Ticket};
+use kinetic_store::{Commit, Effort, Lane, Priority, Store, SubmitError, Ticket};
 use tokio::task::AbortHandle;
 
+use self::overdue::TimedRead;
 use super::buffers::inbox::{Done, Inbox, PUBLISHED, ROOM, completion};
 use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
 use super::buffers::upcoming::{State, Upcoming, UpcomingWrite};
 use super::clock::Clock;
-use super::workers::{ChangeJob, Job, PushJob, Task, Workers};
+use super::workers::{ChangeJob, Claim, Job, PushJob, Task, Workers};
 use crate::auth::penalties::Source;
+use crate::device::PowerLevel;
 use crate::device::statistics::Tally;
-use crate::limits::{LOOK_AHEAD_INLINE, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
+use crate::limits::{
+    LESS_URGENT_COST, LOOK_AHEAD_INLINE, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES,
+};
 use crate::ops::push::Granted;
 use crate::ops::status::{locked, of_commit};
 use crate::ops::{Answer, Read, Write, answers_with_entry};
@@ -46,6 +52,7 @@ pub(crate) struct Executor {
     pending: Pending,
     upcoming: Upcoming,
     disk_reads: usize,
+    timed_reads: Vec<TimedRead>,
     lane: Option<OpenLane>,
     last_write: Option<LastWrite>,
     unkicked: bool,
@@ -122,6 +129,7 @@ impl Executor {
             pending: Pending::default(),
             upcoming: Upcoming::default(),
             disk_reads: 0,
+            timed_reads: Vec::new(),
             lane: None,
             last_write: None,
             unkicked: false,
@@ -167,10 +175,18 @@ impl Executor {
             && self.pending.len() < PENDING_WRITES
     }
 
+    /// What the last request counts of its turn.
+    pub(crate) fn turn_cost(&self) -> usize {
+        match self.session.urgency() < Priority::NORMAL {
+            true => LESS_URGENT_COST,
+            false => 1,
+        }
+    }
+
     /// Starts what was held back, if anything was.
     pub(crate) fn resume(&mut self) -> Flow {
         while let Some(write) = self.upcoming.pop_ready() {
-            if self.submit(write.commit, write.epoch) == Flow::Wait {
+            if self.submit(write) == Flow::Wait {
                 return Flow::Wait;
             }
         }
@@ -189,12 +205,12 @@ impl Executor {
         }
     }
 
-    /// Starts a request.
-    pub(crate) fn execute(&mut self, frame: &Frame, now_us: u64) -> Flow {
-        match self.session.receive(&self.drive, frame, now_us) {
+    /// Starts a request that had come at this time.
+    pub(crate) fn execute(&mut self, frame: &Frame, arrived_us: u64) -> Flow {
+        match self.session.receive(&self.drive, frame, arrived_us) {
             Step::Answer(route, answer) => {
                 let value_bytes = frame.value.length() as u64 + answer.value.len() as u64;
-                self.answer(&Waiting::of(route, value_bytes), answer, now_us);
+                self.answer(&Waiting::of(route, value_bytes), answer, arrived_us);
                 Flow::Go
             }
             Step::Write(route, write) => {
@@ -233,22 +249,31 @@ impl Executor {
     }
 
     fn write(&mut self, waiting: Waiting, write: Write) -> Flow {
-        let epoch = waiting.route.epoch;
+        let (epoch, manner) = (waiting.route.epoch, waiting.route.manner);
+        // A batch that is ended is no more: nobody could end it again.
+        let due_us = manner.due_us.filter(|_| waiting.batch.is_none());
         let token = self.pending.insert(waiting);
         let commit = Commit {
             mutations: write.mutations,
             durability: write.durability,
+            priority: manner.priority,
             token,
             completion: completion(&self.inbox),
         };
         let unread = self.unread(&commit, epoch);
         if unread.is_empty() && self.upcoming.is_empty() {
-            return self.submit(commit, epoch);
+            return self.submit(UpcomingWrite {
+                commit,
+                epoch,
+                due_us,
+                state: State::Ready,
+            });
         }
         let state = self.look_ahead(unread, (token, epoch));
         self.upcoming.push(UpcomingWrite {
             commit,
             epoch,
+            due_us,
             state,
         });
         if self.upcoming.is_full() {
@@ -285,6 +310,8 @@ impl Executor {
         }
         let job = Job {
             task: Task::LookAhead(unread),
+            manner: self.pending.manner_of(token),
+            claim: None,
             epoch,
             token,
             inbox: Arc::clone(&self.inbox),
@@ -313,7 +340,13 @@ impl Executor {
     }
 
     /// Queues a commit, if the store is still in the opening that the commit is for.
-    fn submit(&mut self, commit: Commit, epoch: Option<u64>) -> Flow {
+    fn submit(&mut self, write: UpcomingWrite) -> Flow {
+        let UpcomingWrite {
+            commit,
+            epoch,
+            due_us,
+            ..
+        } = write;
         let drive = Arc::clone(&self.drive);
         let Some(store) = drive.device.store_of(epoch) else {
             self.refuse(commit.token);
@@ -333,6 +366,7 @@ impl Executor {
                 self.upcoming.put_back(UpcomingWrite {
                     commit,
                     epoch,
+                    due_us,
                     state,
                 });
                 Flow::Wait
@@ -412,10 +446,14 @@ impl Executor {
                 Flow::Wait
             }
             Err(_unfinished) => {
-                let (kept, epoch) = (route.clone(), route.epoch);
+                let (kept, epoch, manner) = (route.clone(), route.epoch, route.manner);
                 let token = self.pending.insert(Waiting::of(route, 0));
+                let claim = manner.due_us.map(|_| Claim::default());
+                let timed = TimedRead::of(token, manner.due_us.zip(claim.clone()));
                 let job = Job {
                     task: Task::Answer(read),
+                    manner,
+                    claim,
                     epoch,
                     token,
                     inbox: Arc::clone(&self.inbox),
@@ -423,6 +461,7 @@ impl Executor {
                 match self.workers.readers.submit(Box::new(job)) {
                     Ok(()) => {
                         self.disk_reads += 1;
+                        self.timed_reads.extend(timed);
                         Flow::Go
                     }
                     Err(job) => {
@@ -443,7 +482,7 @@ impl Executor {
             self.held = Some(Held::Push(route, push, until_us));
             return Flow::Wait;
         }
-        let (now_us, epoch) = (route.arrived_us, route.epoch);
+        let (now_us, epoch, manner) = (route.arrived_us, route.epoch, route.manner);
         let Signer::Identity(identity) = &route.signer else {
             // A PIN asks for nothing but PIN operations.
             return Flow::Go;
@@ -454,6 +493,7 @@ impl Executor {
             push,
             identity,
             epoch,
+            manner,
             until_us,
             token,
             inbox: Arc::clone(&self.inbox),
@@ -555,6 +595,7 @@ impl Executor {
             Done::LookedAhead(token) => self.upcoming.set(token, State::Ready),
             Done::Read(token, answer) => {
                 self.disk_reads = self.disk_reads.saturating_sub(1);
+                self.timed_reads.retain(|timed| timed.token != token);
                 if let Some(mut waiting) = self.pending.remove(token) {
                     waiting.value_bytes = answer.value.len() as u64;
                     self.answer(&waiting, *answer, now_us);
@@ -574,6 +615,14 @@ impl Executor {
         self.drive.device.statistics.add(&mut self.tally);
     }
 
+    /// Why the connections of a server that stops end.
+    pub(crate) fn farewell(&self) -> Farewell {
+        match self.drive.device.power() {
+            PowerLevel::Shutdown => Farewell::Shutdown,
+            PowerLevel::Operational | PowerLevel::Hibernate => Farewell::Stopping,
+        }
+    }
+
     /// Says goodbye.
     pub(crate) fn hang_up(&mut self, farewell: &Farewell) {
         self.outbox.append(|out| farewell.encode(out));
@@ -584,4 +633,4 @@ impl Executor {
 const EXPECTED_BYTES: usize = PENDING_DISK_READS * MAX_VALUE_SIZE as usize;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

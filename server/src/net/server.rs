@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -88,6 +88,8 @@ pub struct Server {
     tls: Option<SocketAddr>,
     drive: Arc<Drive>,
     stop: oneshot::Sender<()>,
+    /// Hears that a client has told the drive to shut down.
+    asked: Arc<Notify>,
     accepting: tokio::task::JoinHandle<()>,
     sampler: Sampler,
     threads: Vec<JoinHandle<()>>,
@@ -123,6 +125,9 @@ impl Server {
             device: Device::new(medium, ports, limits, config.policy()),
             batches: Arc::default(),
         });
+        let asked = Arc::<Notify>::default();
+        let ask = Arc::clone(&asked);
+        drive.device.on_stop(move || ask.notify_one());
         drive.device.messages.note(&format!("listening on {plain}"));
         for warning in warnings(&drive.device) {
             tracing::warn!("{warning}");
@@ -152,6 +157,7 @@ impl Server {
             tls,
             drive,
             stop,
+            asked,
             accepting,
             sampler,
             threads,
@@ -174,6 +180,11 @@ impl Server {
     #[must_use]
     pub fn drive(&self) -> &Arc<Drive> {
         &self.drive
+    }
+
+    /// Waits until a client has told the drive to shut down.
+    pub async fn asked_to_stop(&self) {
+        self.asked.notified().await;
     }
 
     /// Stops accepting, answers what has arrived, closes every connection, ends all threads.

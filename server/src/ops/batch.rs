@@ -66,6 +66,7 @@ pub fn member(request: Request, access: &Access) -> Result<Mutation, Status> {
         | Request::Push(_)
         | Request::Security(_)
         | Request::Setup(_)
+        | Request::Power(_)
         | Request::Batch(_) => Err(Invalid::NotAMember.into()),
     }
 }

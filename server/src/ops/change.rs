@@ -1,4 +1,4 @@
-//! What changes the drive itself: identities, PINs, lock, erase, cluster version, firmware.
+//! What changes the drive itself: identities, PINs, lock, erase, cluster version, firmware, power.
 //!
 //! Guarantees: a change holds its grant or is authenticated by the PIN that it carries; on a locked
 //! drive only PIN operations are done; what is in force afterwards is what is durable, whichever
@@ -8,6 +8,7 @@ use kinetic_proto::StatusCode;
 
 use super::answer::Answer;
 use super::pinop::{self, PinOperation};
+use super::power::{self, SetPower};
 use super::security::{self, Security};
 use super::setup::{self, Setup};
 use super::status::{locked, of_lock};
@@ -22,6 +23,8 @@ pub enum Change {
     Security(Grant<grant::Security>, Security),
     /// SETUP.
     Setup(Grant<grant::Setup>, Setup),
+    /// SET_POWER_LEVEL.
+    Power(Grant<grant::PowerManagement>, SetPower),
     /// PINOP.
     Pin(PinOperation),
 }
@@ -43,7 +46,7 @@ impl Change {
     pub fn tries(&self) -> Option<Secret> {
         match self {
             Self::Security(_, request) => request.tries(),
-            Self::Setup(..) => None,
+            Self::Setup(..) | Self::Power(..) => None,
             Self::Pin(request) => Some(request.tries()),
         }
     }
@@ -68,14 +71,17 @@ impl Change {
         };
         let before = device.medium.settings();
         let outcome = match self {
-            Self::Security(..) | Self::Setup(..) if device.is_locked() => Err(LockError::Locked),
-            Self::Security(..) | Self::Setup(..) if is_stale() => {
+            Self::Security(..) | Self::Setup(..) | Self::Power(..) if device.is_locked() => {
+                Err(LockError::Locked)
+            }
+            Self::Security(..) | Self::Setup(..) | Self::Power(..) if is_stale() => {
                 let text = "the identities of the drive changed meanwhile; ask again";
                 let status = StatusCode::SERVICE_BUSY.with_text(text);
                 return (Answer::of(status), Verdict::None);
             }
             Self::Security(grant, request) => security::run(grant, request, device),
             Self::Setup(grant, request) => Ok(setup::run(grant, request, device)),
+            Self::Power(grant, request) => Ok(power::run(grant, *request, device)),
             Self::Pin(request) => pinop::run(request, device, &follow),
         };
         let after = device.medium.settings();

@@ -76,6 +76,12 @@ pub enum Invalid {
     /// A request that this drive cannot do yet.
     #[error("{0} is not supported by this version of the drive")]
     Unsupported(MessageType),
+    /// A power level that nobody can set.
+    #[error(
+        "a power level can be OPERATIONAL (1), HIBERNATE (2) or SHUTDOWN (3){}",
+        .0.map_or_else(String::new, |number| format!(", not {number}"))
+    )]
+    PowerLevel(Option<i32>),
     /// PIN operations and security settings on a connection that anybody can read along.
     #[error("{0} needs a TLS connection")]
     NeedsTls(MessageType),

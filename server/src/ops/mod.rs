@@ -53,6 +53,8 @@ pub mod security;
 
 pub mod setup;
 
+pub mod power;
+
 pub mod pinop;
 
 pub mod change;

@@ -58,7 +58,7 @@ pub fn run(
     }
     let turn = match effort {
         Effort::Cached => NEIGHBOURS_INLINE,
-        Effort::Disk | Effort::Medium => NEIGHBOURS_TURN,
+        Effort::Once | Effort::Disk | Effort::Medium => NEIGHBOURS_TURN,
     };
     let (mut passed, mut tries) = (0, 0);
     while tries < NEIGHBOUR_TRIES {

@@ -88,7 +88,7 @@ pub fn run(
     // Skipping many keys takes a while even in memory: others come in between.
     let turn = match effort {
         Effort::Cached => RANGE_PAGES_INLINE,
-        Effort::Disk | Effort::Medium => RANGE_PAGES_TURN,
+        Effort::Once | Effort::Disk | Effort::Medium => RANGE_PAGES_TURN,
     };
     let mut pages = 0;
     while request.found.len() < request.count && !is_empty(&request.range) {

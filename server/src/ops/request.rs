@@ -15,6 +15,7 @@ use super::invalid::Invalid;
 use super::media_optimize::MediaOptimize;
 use super::media_scan::MediaScan;
 use super::neighbour::Neighbour;
+use super::power::SetPower;
 use super::push::Push;
 use super::put::Put;
 use super::range::KeysInRange;
@@ -65,6 +66,8 @@ pub enum Request {
     Security(Security),
     /// Changes cluster version or firmware.
     Setup(Setup),
+    /// Sends the drive to sleep, wakes it, or ends it.
+    Power(SetPower),
 }
 
 impl Request {
@@ -133,6 +136,10 @@ impl Request {
                 let setup = part_of(SETUP, kind, (command, source))?;
                 Setup::parse(setup, source).map(Self::Setup)
             }
+            MessageType::SET_POWER_LEVEL => {
+                let power = part_of(POWER, kind, (command, source))?;
+                SetPower::parse(power).map(Self::Power)
+            }
             MessageType::PINOP => Err(Invalid::NeedsPin(kind)),
             kind if !kind.is_request() => Err(Invalid::NotARequest(kind)),
             kind if kind.is_known() => Err(Invalid::Unsupported(kind)),
@@ -170,6 +177,7 @@ const SETUP: u32 = 3;
 const PUSH: u32 = 4;
 const GET_LOG: u32 = 6;
 const SECURITY: u32 = 7;
+const POWER: u32 = 10;
 
 /// Decodes the one message of the body that a rarer request is about.
 pub fn part_of<M: Message + Default>(

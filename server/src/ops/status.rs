@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 
 use kinetic_proto::StatusCode;
 use kinetic_proto::schema::command::Status;
+use kinetic_store::error::Damage;
 use kinetic_store::{CommitFailure, Kept, ReadError, SettingsError};
 
 use super::acl::InvalidAcl;
@@ -40,6 +41,9 @@ pub fn of_read(error: ReadError) -> Result<Status, NotCached> {
     Ok(match error {
         ReadError::NotFound => StatusCode::NOT_FOUND.with_text(""),
         ReadError::NotCached => return Err(NotCached),
+        ReadError::Unreadable(Damage::DiskOnce(_)) => {
+            StatusCode::DATA_ERROR.with_text(error.to_string())
+        }
         ReadError::Unreadable(_) => StatusCode::PERM_DATA_ERROR.with_text(error.to_string()),
     })
 }
@@ -67,6 +71,34 @@ pub fn of_commit(failure: CommitFailure) -> Status {
 pub fn locked() -> Status {
     let text = "the drive is locked: only PIN operations over TLS are served until it is unlocked";
     StatusCode::DEVICE_LOCKED.with_text(text)
+}
+
+/// The status of what was not begun when its time was over.
+#[must_use]
+pub fn out_of_time() -> Status {
+    let text = "the request waited until its timeout was over, and was not done: try again later, \
+                with fewer requests under way, or with a longer timeout";
+    StatusCode::SERVICE_BUSY.with_text(text)
+}
+
+/// The status of what was begun and not done when its time was over.
+#[must_use]
+pub fn expired() -> Status {
+    let text = "the timeout was over before the request was done: try again with a longer one";
+    StatusCode::EXPIRED.with_text(text)
+}
+
+/// The status of whatever is asked of a drive that hibernates.
+#[must_use]
+pub fn asleep() -> Status {
+    let text = "the drive hibernates: only SET_POWER_LEVEL is served until that wakes it";
+    StatusCode::HIBERNATE.with_text(text)
+}
+
+/// The status of whatever is asked of a drive that was told to shut down.
+#[must_use]
+pub fn going_down() -> Status {
+    StatusCode::SHUTDOWN.with_text("the drive was told to shut down")
 }
 
 /// The status of a lock, unlock, erase or change of a PIN that was not done.

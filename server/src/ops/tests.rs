@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kinetic_proto::schema::command::get_log::Device as NamedLog;
 use kinetic_proto::schema::command::{Body, GetLog, KeyValue, Range};
 use kinetic_proto::{CommandView, Limits, MessageType, StatusCode};
-use kinetic_store::{Commit, CommitError, Completion, Effort};
+use kinetic_store::{Commit, CommitError, Completion, Effort, Priority};
 use prost::Message as _;
 
 use super::entry::Source;
@@ -84,6 +84,7 @@ impl Bed {
         let commit = Commit {
             mutations: write.mutations,
             durability: write.durability,
+            priority: Priority::NORMAL,
             token: 0,
             completion: Arc::new(Told(told)),
         };

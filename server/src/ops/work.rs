@@ -4,6 +4,7 @@
 //! nothing is done that was not granted.
 
 use kinetic_proto::MessageType;
+use kinetic_proto::schema::command::Status;
 use kinetic_store::{Durability, Effort, Mutation};
 
 use super::answer::Answer;
@@ -70,12 +71,24 @@ impl Read {
     /// The answer where the drive was locked since this was asked for.
     #[must_use]
     pub fn refused(&self) -> Answer {
+        self.failed(locked())
+    }
+
+    /// The answer where nothing comes of it, and why.
+    #[must_use]
+    pub fn failed(&self, status: Status) -> Answer {
         match self {
             Self::Entry(..) | Self::Version(_) | Self::Neighbour(..) => {
-                Answer::of(locked()).with_entry()
+                Answer::of(status).with_entry()
             }
-            Self::Range(..) | Self::MediaScan(..) | Self::MediaOptimize(..) => Answer::of(locked()),
+            Self::Range(..) | Self::MediaScan(..) | Self::MediaOptimize(..) => Answer::of(status),
         }
+    }
+
+    /// Whether it is long work that makes way for requests.
+    #[must_use]
+    pub fn is_background(&self) -> bool {
+        matches!(self, Self::MediaScan(..) | Self::MediaOptimize(..))
     }
 
     /// Does it, with as much effort as the caller's thread can afford; what is unfinished goes on
@@ -122,6 +135,7 @@ pub fn admit(kind: MessageType, access: &Access) -> Result<(), Denied> {
     match kind {
         MessageType::SECURITY => access.to_drive::<grant::Security>().map(drop),
         MessageType::SETUP => access.to_drive::<grant::Setup>().map(drop),
+        MessageType::SET_POWER_LEVEL => access.to_drive::<grant::PowerManagement>().map(drop),
         MessageType::GETLOG => access.to_drive::<grant::GetLog>().map(drop),
         MessageType::PEER2PEERPUSH => access.to_drive::<grant::PeerToPeer>().map(drop),
         MessageType::GETKEYRANGE | MessageType::MEDIASCAN | MessageType::MEDIAOPTIMIZE => {
@@ -185,6 +199,10 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
         },
         Request::Push(push) => match access.to_drive() {
             Ok(grant) => Work::Push(push.granted(grant, access)),
+            Err(denied) => Work::Done(Answer::of(denied.into())),
+        },
+        Request::Power(request) => match access.to_drive() {
+            Ok(grant) => Work::Change(Change::Power(grant, request)),
             Err(denied) => Work::Done(Answer::of(denied.into())),
         },
         Request::Logs(logs) => match logs.permit(access) {

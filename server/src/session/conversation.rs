@@ -2,31 +2,35 @@
 //!
 //! Guarantees, in the order of the checks: a message whose signature does not hold ends the
 //! connection, and nothing that it says has an effect or a signed answer; a sequence grows; the
-//! cluster version is the device's; the drive is not locked; the priority is one the identity may
-//! use; sizes are in bounds. Only then is the request parsed, its permission asked for, and its
-//! work made, which is good for the opening of the store that was there before all checks. A member
-//! of a batch goes through the same checks; what would be its answer is kept for END.
+//! cluster version is the device's; the drive is not locked and awake; the priority is one the
+//! identity may use; sizes are in bounds. Only then is the request parsed, its permission asked
+//! for, and its work made, which is good for the opening of the store that was there before all
+//! checks. A member of a batch goes through the same checks; what would be its answer is kept for
+//! END.
 //! Not here: doing the work, and when (`net`).
 
 use std::sync::Arc;
 
 use kinetic_proto::envelope::HmacAuthView;
+use kinetic_proto::schema::command::Status;
 use kinetic_proto::schema::message::AuthType;
 use kinetic_proto::{
     CommandView, Frame, FrameValue, HeaderView, MessageType, MessageView, StatusCode,
 };
+use kinetic_store::Priority;
 
 use super::batches::{Account, Batches, End, Ended, Member};
+use super::manner::Manner;
 use super::reply::{Route, Signer};
 use super::unsolicited::Farewell;
 use crate::auth::{Access, Channel, Identity, IdentityTable};
-use crate::device::Device;
+use crate::device::{Device, PowerLevel};
 use crate::ops::batch::{self, RefusedBatch};
 use crate::ops::entry::Source;
 use crate::ops::pinop::PinOperation;
 use crate::ops::push::Granted;
 use crate::ops::request::{PIN_OPERATION, part_of};
-use crate::ops::status::locked;
+use crate::ops::status::{asleep, going_down, locked, out_of_time};
 use crate::ops::{
     self, Answer, Change, Control, Invalid, Read, Request, Work, Write, answers_with_entry,
 };
@@ -80,6 +84,8 @@ pub struct Session {
     greatest_sequence: Option<u64>,
     caller: Option<Caller>,
     batches: Batches,
+    now_us: u64,
+    urgency: Priority,
 }
 
 /// A command whose sender is known, and the frame that it came in.
@@ -108,6 +114,8 @@ impl Session {
             greatest_sequence: None,
             caller: None,
             batches: Batches::default(),
+            now_us: 0,
+            urgency: Priority::NORMAL,
         }
     }
 
@@ -123,16 +131,27 @@ impl Session {
         self.caller.as_ref().map_or(0, |caller| caller.generation)
     }
 
-    /// Judges one frame that came at `now_us`.
-    pub fn receive(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Step {
-        match self.check(drive, frame, now_us) {
+    /// What time it is, by the clock by which requests come.
+    pub fn tell_time(&mut self, now_us: u64) {
+        self.now_us = now_us;
+    }
+
+    /// How urgent the last request was.
+    #[must_use]
+    pub fn urgency(&self) -> Priority {
+        self.urgency
+    }
+
+    /// Judges one frame that came at `arrived_us`.
+    pub fn receive(&mut self, drive: &Drive, frame: &Frame, arrived_us: u64) -> Step {
+        match self.check(drive, frame, arrived_us) {
             Ok(step) => step,
             Err(step) => *step,
         }
     }
 
     /// Either way a step; `Err` is the early way out.
-    fn check(&mut self, drive: &Drive, frame: &Frame, now_us: u64) -> Result<Step, Box<Step>> {
+    fn check(&mut self, drive: &Drive, frame: &Frame, arrived_us: u64) -> Result<Step, Box<Step>> {
         // First of all: what is judged by an older list of identities is of an older opening.
         let epoch = drive.device.epoch();
         let message = MessageView::parse(&frame.message)
@@ -144,12 +163,19 @@ impl Session {
             .map_err(hang_up)?;
         let header = command.header.unwrap_or_default();
         let kind = header.message_type();
+        let greatest = match &signer {
+            Signer::Identity(identity) => identity.max_priority,
+            Signer::Pin => None,
+        };
+        let manner = Manner::of(&header, greatest, arrived_us);
+        self.urgency = manner.priority;
         let route = Route {
             signer,
             connection_id: self.connection_id,
             sequence: header.sequence.unwrap_or(0),
             request: kind,
-            arrived_us: now_us,
+            arrived_us,
+            manner,
             epoch,
             cluster_version: None,
         };
@@ -170,12 +196,16 @@ impl Session {
             return self.member(id, drive, heard);
         }
         let (route, access, request) = self.judge(drive, heard)?;
+        if route.manner.is_over(self.now_us) {
+            return Err(refuse(route, with_entry(kind, Answer::of(out_of_time()))));
+        }
         Ok(match ops::begin(request, &access, &drive.device) {
             Work::Done(answer) => Step::Answer(route, answer),
             Work::Write(write) => Step::Write(route, write),
-            Work::Read(read) => Step::Read(route, read.within(limit_ms(&header), now_us)),
+            Work::Read(read) => Step::Read(route, read.within(limit_ms(&header), arrived_us)),
             Work::Push(push) => {
-                let until = |limit_ms: u64| now_us.saturating_add(limit_ms.saturating_mul(1000));
+                let until =
+                    |limit_ms: u64| arrived_us.saturating_add(limit_ms.saturating_mul(1000));
                 Step::Push(route, push, limit_ms(&header).map(until))
             }
             Work::Change(change) => Step::Change(route, change),
@@ -209,6 +239,9 @@ impl Session {
         let kind = route.request;
         self.check_sequence(&route)?;
         let Signer::Identity(identity) = &route.signer else {
+            if let Err(status) = awake(drive, kind) {
+                return Err(refuse(route, Answer::of(status)));
+            }
             let step = match self.pin_operation(drive, frame, (command, kind, pin)) {
                 Ok(change) => Box::new(Step::Change(route, change)),
                 Err(invalid) => refuse(route, Answer::of(invalid.into())),
@@ -387,7 +420,16 @@ fn hang_up(farewell: Farewell) -> Box<Step> {
     Box::new(Step::HangUp(farewell))
 }
 
-/// Cluster version, lock, TLS, priority.
+/// A drive that sleeps serves nothing but what may wake it, and one that ends nothing at all.
+fn awake(drive: &Drive, kind: MessageType) -> Result<(), Status> {
+    match drive.device.power() {
+        PowerLevel::Hibernate if kind != MessageType::SET_POWER_LEVEL => Err(asleep()),
+        PowerLevel::Operational | PowerLevel::Hibernate => Ok(()),
+        PowerLevel::Shutdown => Err(going_down()),
+    }
+}
+
+/// Cluster version, lock, power level, TLS, priority.
 fn check_header(
     drive: &Drive,
     access: &Access,
@@ -411,6 +453,9 @@ fn check_header(
     }
     if drive.device.is_locked() && route.request != MessageType::PINOP {
         return Err(refuse(route, Answer::of(locked())));
+    }
+    if let Err(status) = awake(drive, route.request) {
+        return Err(refuse(route, Answer::of(status)));
     }
     if route.request == MessageType::SECURITY && access.channel() == Channel::Plain {
         let invalid = Invalid::NeedsTls(route.request);

@@ -1,8 +1,11 @@
 //! One connection's side of the protocol, without a socket and without a clock: frames come in,
 //! effects go out as values.
 //!
-//! In layer order: [`reply`] (the way back), [`batches`] (those that are open), [`unsolicited`]
-//! (hello and farewell), [`conversation`] (the checks, and what to do), [`fuzz`].
+//! In layer order: [`manner`] (how a request wants to be done), [`reply`] (the way back),
+//! [`batches`] (those that are open), [`unsolicited`] (hello and farewell), [`conversation`] (the
+//! checks, and what to do), [`fuzz`].
+
+pub mod manner;
 
 pub mod reply;
 

@@ -13,6 +13,7 @@ use kinetic_proto::{
     FrameError, HeaderView, KeyValueView, MessageType, Reply, Seal, StatusCode, StatusView, message,
 };
 
+use super::manner::Manner;
 use crate::auth::Identity;
 use crate::ops::{Answer, AnswerBody};
 
@@ -38,6 +39,8 @@ pub struct Route {
     pub request: MessageType,
     /// When it came, in microseconds of the caller's clock.
     pub arrived_us: u64,
+    /// How it wants to be done.
+    pub manner: Manner,
     /// The opening of the store that it was judged in; none while the drive is locked.
     pub epoch: Option<u64>,
     /// The device's cluster version, in an answer that is about it.

@@ -71,6 +71,9 @@ pub enum Farewell {
     /// Too many connections.
     #[error("the drive has {0} connections already, as many as it keeps; close one or wait")]
     TooManyConnections(u32),
+    /// The drive was told to shut down, by SET_POWER_LEVEL.
+    #[error("the drive was told to shut down")]
+    Shutdown,
     /// The drive stops.
     #[error("the drive is stopping")]
     Stopping,
@@ -86,6 +89,7 @@ impl Farewell {
             Self::AuthType(_) | Self::Malformed(_) | Self::Frame(_) => StatusCode::INVALID_REQUEST,
             Self::UnknownBatch(_) | Self::BatchOverLimit(_) => StatusCode::INVALID_BATCH,
             Self::TooManyConnections(_) => StatusCode::SERVICE_BUSY,
+            Self::Shutdown => StatusCode::SHUTDOWN,
             Self::Stopping => StatusCode::CONNECTION_TERMINATED,
         }
     }

@@ -10,8 +10,8 @@ use kinetic_simulator::rng::Rng;
 use kinetic_store::disk::Disk;
 use kinetic_store::{
     Attributes, Commit, CommitError, CommitFailure, Completion, Durability, Effort, Expected,
-    FormatOptions, Lane, Mutation, OpenError, Options, ReadError, Seal, Step, Store, SubmitError,
-    Ticket, format_as,
+    FormatOptions, Lane, Mutation, OpenError, Options, Priority, ReadError, Seal, Step, Store,
+    SubmitError, Ticket, format_as,
 };
 
 /// Bytes of a zone of most drives here.
@@ -117,6 +117,7 @@ impl Drive {
         Commit {
             mutations,
             durability,
+            priority: Priority::NORMAL,
             token: self.next_token,
             completion,
         }

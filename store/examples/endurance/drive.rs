@@ -10,7 +10,7 @@ use bytes::Bytes;
 use kinetic_store::disk::FileDisk;
 use kinetic_store::{
     Attributes, Commit, CommitError, CommitFailure, Completion, Durability, Expected,
-    FormatOptions, Mutation, Options, Store, SubmitError, Threads, format,
+    FormatOptions, Mutation, Options, Priority, Store, SubmitError, Threads, format,
 };
 
 use crate::counting::Counting;
@@ -114,6 +114,7 @@ impl Drive {
             let commit = Commit {
                 mutations: vec![mutation.clone()],
                 durability: Durability::WriteBack,
+                priority: Priority::NORMAL,
                 token: self.sent,
                 completion: Arc::<Answers>::clone(&self.answers),
             };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kinetic_store::{
-    Attributes, Commit, CommitError, Completion, Durability, Expected, Mutation, Store,
+    Attributes, Commit, CommitError, Completion, Durability, Expected, Mutation, Priority, Store,
 };
 
 use crate::Outcome;
@@ -94,6 +94,7 @@ fn durable(store: &Store, time: Duration) -> Result<Vec<Duration>, Box<dyn Error
                 expected: Expected::Any,
             }],
             durability: Durability::WriteThrough,
+            priority: Priority::NORMAL,
             token: 0,
             completion: Arc::<Answer>::clone(&answer),
         };

@@ -30,6 +30,14 @@ pub trait Disk: Send + Sync + 'static {
     /// (an unreadable sector is `EIO`).
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
 
+    /// As [`Disk::read_at`], for whoever would rather have an error than wait for another try.
+    ///
+    /// # Errors
+    /// As [`Disk::read_at`].
+    fn read_once_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.read_at(offset, buffer)
+    }
+
     /// As [`Disk::read_at`], but from the medium itself where the host lets that be told apart from
     /// what it keeps in memory: for whoever checks the medium.
     ///
@@ -75,6 +83,7 @@ pub trait Disk: Send + Sync + 'static {
 pub fn read(disk: &dyn Disk, effort: Effort, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
     match effort {
         Effort::Cached => disk.try_read_at(offset, buffer),
+        Effort::Once => disk.read_once_at(offset, buffer).map(|()| true),
         Effort::Disk => disk.read_at(offset, buffer).map(|()| true),
         Effort::Medium => disk.read_medium_at(offset, buffer).map(|()| true),
     }

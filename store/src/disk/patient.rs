@@ -1,6 +1,7 @@
 //! A disk whose failed reads are tried again.
 //!
-//! Guarantees: a read fails only after [`READ_TRIES`] tries, and each failure is counted. A read
+//! Guarantees: a read fails only after [`READ_TRIES`] tries, or after the only one that whoever
+//! reads wants, and each failure is counted. A read
 //! that must not wait is not repeated on the spot: it says that it would have to wait, and whoever
 //! may wait tries again. Nothing but reads is repeated: after a failed sync a later success proves
 //! nothing, and a failed write is the business of whoever wrote.
@@ -31,13 +32,13 @@ impl PatientDisk {
         (Arc::new(patient), failures)
     }
 
-    fn read(&self, mut read: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    fn read(&self, most: u32, mut read: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         let mut tries = 1;
         loop {
             match read() {
                 Err(error) if is_of_the_medium(&error) => {
                     self.failures.fetch_add(1, Ordering::Relaxed);
-                    if tries == READ_TRIES {
+                    if tries == most {
                         return Err(error);
                     }
                     tries += 1;
@@ -48,10 +49,15 @@ impl PatientDisk {
     }
 }
 
-/// Whether another try may help: what was asked for is on the disk.
 fn is_of_the_medium(error: &io::Error) -> bool {
+    may_be_passing(error.kind())
+}
+
+/// Whether another try of a read may help: what was asked for is on the disk.
+#[must_use]
+pub fn may_be_passing(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{InvalidInput, UnexpectedEof};
-    !matches!(error.kind(), UnexpectedEof | InvalidInput)
+    !matches!(kind, UnexpectedEof | InvalidInput)
 }
 
 impl Disk for PatientDisk {
@@ -64,11 +70,15 @@ impl Disk for PatientDisk {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.read(|| self.disk.read_at(offset, buffer))
+        self.read(READ_TRIES, || self.disk.read_at(offset, buffer))
+    }
+
+    fn read_once_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.read(1, || self.disk.read_once_at(offset, buffer))
     }
 
     fn read_medium_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.read(|| self.disk.read_medium_at(offset, buffer))
+        self.read(READ_TRIES, || self.disk.read_medium_at(offset, buffer))
     }
 
     fn try_read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {

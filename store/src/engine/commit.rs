@@ -13,7 +13,7 @@ use crate::entry::Attributes;
 use crate::error::{CommitError, CommitFailure, Part};
 use crate::layout::checksum::checksum;
 use crate::layout::superblock::Seal;
-use crate::limits::{MAX_COMMIT_OPERATIONS, MAX_KEY, MAX_TAG, MAX_VALUE, MAX_VERSION};
+use crate::limits::{MAX_COMMIT_OPERATIONS, MAX_KEY, MAX_TAG, MAX_VALUE, MAX_VERSION, PRIORITIES};
 use crate::log::record;
 use crate::seal::Cipher;
 
@@ -60,6 +60,41 @@ pub enum Durability {
     Flush,
 }
 
+/// How urgent a commit is beside those of other lanes: 1 the least, 9 the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Priority(u8);
+
+impl Priority {
+    /// What has time.
+    pub const LOWEST: Self = Self(1);
+    /// What says nothing.
+    pub const NORMAL: Self = Self(5);
+    /// What goes before all else.
+    pub const HIGHEST: Self = Self(9);
+
+    /// The one with this number, or the nearest that there is.
+    #[must_use]
+    pub fn nearest(number: i64) -> Self {
+        let least = i64::from(Self::LOWEST.0);
+        let number = number.clamp(least, i64::from(Self::HIGHEST.0));
+        Self(u8::try_from(number).unwrap_or(Self::NORMAL.0))
+    }
+
+    /// Its number, from 1 to 9.
+    #[must_use]
+    pub const fn level(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self::NORMAL
+    }
+}
+
+const _: () = assert!((Priority::HIGHEST.0 - Priority::LOWEST.0) as usize + 1 == PRIORITIES);
+
 /// Whoever waits for commits.
 pub trait Completion: Send + Sync {
     /// The commit with this token is done, or failed and changed nothing. Called from any thread,
@@ -105,6 +140,8 @@ pub struct Commit {
     pub mutations: Vec<Mutation>,
     /// When it counts as done.
     pub durability: Durability,
+    /// How urgent it is.
+    pub priority: Priority,
     /// Handed back on completion.
     pub token: u64,
     /// Whom to tell.
@@ -117,6 +154,7 @@ impl fmt::Debug for Commit {
             .debug_struct("Commit")
             .field("mutations", &self.mutations.len())
             .field("durability", &self.durability)
+            .field("priority", &self.priority)
             .field("token", &self.token)
             .finish_non_exhaustive()
     }
@@ -172,6 +210,7 @@ impl Prepared {
         let commit = Commit {
             mutations: self.commit.mutations.drain(..half).collect(),
             durability: Durability::WriteBack,
+            priority: self.commit.priority,
             token: self.commit.token,
             completion: Arc::clone(&self.commit.completion),
         };

@@ -241,7 +241,7 @@ impl Store {
                     if gap.as_ref().is_some_and(|gap| course.ends_before(gap)) {
                         return Ok(None);
                     }
-                    self.count(error);
+                    let error = self.counted(error, effort);
                     return Err(Obstacle { error, gap });
                 }
             };

@@ -82,6 +82,7 @@ fn put_many(store: &Store, count: u64, now: &mut u64) -> Option<CommitFailure> {
         let commit = Commit {
             mutations,
             durability,
+            priority: Priority::NORMAL,
             token,
             completion,
         };

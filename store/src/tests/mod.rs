@@ -20,8 +20,8 @@ use bytes::Bytes;
 use crate::disk::{Disk, MemoryDisk};
 use crate::{
     Attributes, Commit, CommitError, CommitFailure, Completion, Direction, Durability, Effort,
-    Expected, FormatOptions, Health, KeyRange, Mutation, Need, OpenError, Options, ReadError, Seal,
-    Step, Store, format, format_as,
+    Expected, FormatOptions, Health, KeyRange, Mutation, Need, OpenError, Options, Priority,
+    ReadError, Seal, Step, Store, format, format_as,
 };
 
 const ZONE: u32 = 64 << 10;
@@ -118,6 +118,7 @@ impl Drive {
         let commit = Commit {
             mutations,
             durability,
+            priority: Priority::NORMAL,
             token: self.next_token,
             completion,
         };

@@ -556,6 +556,7 @@ fn threads_overwrite_a_drive_that_is_three_quarters_full_without_being_refused()
         let commit = Commit {
             mutations: vec![mutation],
             durability: Durability::WriteBack,
+            priority: Priority::NORMAL,
             token: number,
             completion,
         };

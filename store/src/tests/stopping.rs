@@ -19,6 +19,7 @@ impl Drive {
             let commit = Commit {
                 mutations: vec![put],
                 durability: Durability::WriteThrough,
+                priority: Priority::NORMAL,
                 token: self.next_token,
                 completion,
             };

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use kinetic_store::disk::Disk;
 use kinetic_store::{
     Commit, CommitError, Completion, Direction, Durability, Effort, KeyRange, Mutation, OpenError,
-    Options, PinKey, ReadError, Step, Store,
+    Options, PinKey, Priority, ReadError, Step, Store,
 };
 
 use crate::expected::Stored;
@@ -62,6 +62,7 @@ impl Drive {
         let commit = Commit {
             mutations,
             durability,
+            priority: Priority::NORMAL,
             token: self.tokens,
             completion,
         };

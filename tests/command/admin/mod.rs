@@ -5,4 +5,5 @@ mod captures;
 mod firmware;
 mod fleets;
 mod locks;
+mod power;
 mod trust;

@@ -3,5 +3,6 @@
 mod acl_log;
 mod batches;
 mod locks;
+mod manner;
 mod media;
 mod security;

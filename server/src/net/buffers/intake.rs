@@ -22,7 +22,8 @@ use crate::limits::{
 pub(crate) struct Intake {
     decoder: FrameDecoder,
     buffer: BytesMut,
-    frames: VecDeque<Frame>,
+    /// Each with the time at which it was whole, in microseconds of the caller's clock.
+    frames: VecDeque<(Frame, u64)>,
     frame_bytes: usize,
 }
 
@@ -106,11 +107,11 @@ impl Intake {
         poll
     }
 
-    /// Cuts what was read into frames.
-    pub(crate) fn decode(&mut self) -> Result<(), FrameError> {
+    /// Cuts what was read, by this time, into frames.
+    pub(crate) fn decode(&mut self, now_us: u64) -> Result<(), FrameError> {
         while let Some(frame) = self.decoder.decode(&mut self.buffer)? {
             self.frame_bytes += cost(&frame);
-            self.frames.push_back(frame);
+            self.frames.push_back((frame, now_us));
         }
         Ok(())
     }
@@ -120,14 +121,14 @@ impl Intake {
         self.decoder.finish(&self.buffer)
     }
 
-    /// The next request.
-    pub(crate) fn next(&mut self) -> Option<Frame> {
-        let frame = self.frames.pop_front()?;
+    /// The next request, and when it had come.
+    pub(crate) fn next(&mut self) -> Option<(Frame, u64)> {
+        let (frame, arrived_us) = self.frames.pop_front()?;
         self.frame_bytes = self.frame_bytes.saturating_sub(cost(&frame));
         if self.frames.is_empty() && self.frames.capacity() > KEPT_FRAMES {
             self.frames = VecDeque::new();
         }
-        Some(frame)
+        Some((frame, arrived_us))
     }
 
     /// Forgets all requests that wait.
@@ -157,7 +158,7 @@ mod tests {
             .unwrap()
             > 0
         {
-            intake.decode().unwrap();
+            intake.decode(0).unwrap();
         }
         intake
     }
@@ -195,9 +196,9 @@ mod tests {
             poll_fn(|context| intake.poll_read(&mut piece, context, usize::MAX))
                 .await
                 .unwrap();
-            intake.decode().unwrap();
+            intake.decode(0).unwrap();
         }
-        let value = intake.next().unwrap().value.whole().unwrap();
+        let value = intake.next().unwrap().0.value.whole().unwrap();
         assert_eq!((value.as_ptr(), value.len()), (place, 1 << 20));
     }
 }

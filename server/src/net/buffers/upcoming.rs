@@ -23,6 +23,8 @@ pub(crate) struct Upcoming {
 pub(crate) struct UpcomingWrite {
     pub(crate) commit: Commit,
     pub(crate) epoch: Option<u64>,
+    /// When it is given up, where it may be.
+    pub(crate) due_us: Option<u64>,
     pub(crate) state: State,
 }
 
@@ -90,6 +92,23 @@ impl Upcoming {
         }
     }
 
+    /// When the next one is to be given up.
+    pub(crate) fn next_due_us(&self) -> Option<u64> {
+        self.writes.iter().filter_map(|write| write.due_us).min()
+    }
+
+    /// Takes out those that have had their time; their tokens.
+    pub(crate) fn take_overdue(&mut self, now_us: u64) -> Vec<u64> {
+        let is_over = |write: &UpcomingWrite| write.due_us.is_some_and(|due_us| due_us <= now_us);
+        let overdue = self.writes.iter().filter(|write| is_over(write));
+        let overdue: Vec<u64> = overdue.map(|write| write.commit.token).collect();
+        if !overdue.is_empty() {
+            self.writes.retain(|write| !is_over(write));
+            self.bytes = self.writes.iter().map(|write| weight(&write.commit)).sum();
+        }
+        overdue
+    }
+
     /// Takes the first one, if it may be queued.
     pub(crate) fn pop_ready(&mut self) -> Option<UpcomingWrite> {
         if !self.is_ready() {
@@ -114,7 +133,7 @@ fn weight(commit: &Commit) -> usize {
 mod tests {
     use std::sync::Arc;
 
-    use kinetic_store::{Attributes, Durability, Expected};
+    use kinetic_store::{Attributes, Durability, Expected, Priority};
 
     use super::*;
     use crate::net::buffers::inbox::{Inbox, completion};
@@ -129,12 +148,14 @@ mod tests {
         let commit = Commit {
             mutations: vec![mutation],
             durability: Durability::WriteBack,
+            priority: Priority::NORMAL,
             token,
             completion: completion(&Arc::<Inbox>::default()),
         };
         UpcomingWrite {
             commit,
             epoch: Some(1),
+            due_us: None,
             state,
         }
     }
@@ -157,6 +178,28 @@ mod tests {
         upcoming.put_back(first);
         assert_eq!(leave(&mut upcoming), [1, 2, 3, 4]);
         assert!(upcoming.is_empty() && upcoming.bytes() == 0);
+    }
+
+    #[test]
+    fn those_that_have_had_their_time_leave_and_the_others_stay_in_order() {
+        let mut upcoming = Upcoming::default();
+        for (token, due_us) in (1..).zip([None, Some(5), Some(9), None]) {
+            let due = UpcomingWrite {
+                due_us,
+                ..write(token, 10, State::Ready)
+            };
+            upcoming.push(due);
+        }
+        assert_eq!(upcoming.next_due_us(), Some(5));
+        assert!(upcoming.take_overdue(4).is_empty());
+        assert_eq!(upcoming.take_overdue(5), [2]);
+        assert_eq!(upcoming.next_due_us(), Some(9));
+        let left = std::iter::from_fn(|| upcoming.pop_ready());
+        assert_eq!(
+            left.map(|it| it.commit.token).collect::<Vec<_>>(),
+            [1, 3, 4]
+        );
+        assert_eq!(upcoming.bytes(), 0);
     }
 
     #[test]

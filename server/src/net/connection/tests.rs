@@ -1,9 +1,10 @@
 //! One connection, step by step: what happens between two looks at the inbox.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
-use kinetic_proto::{Limits, MessageType};
+use kinetic_proto::{FrameDecoder, Limits, MessageType, Received, StatusCode};
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
@@ -11,9 +12,10 @@ use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Ports};
 use crate::limits::{BUFFERED_BYTES, FRAME_PERMITS};
 use crate::net::buffers::inbox::{Done, PUBLISHED};
+use crate::net::executor::tests::{Gate, gated_executor};
 use crate::net::registry::Registry;
 use crate::net::workers::Workers;
-use crate::ram_drive::{command, frame, medium, policy};
+use crate::ram_drive::{body, command, entry, frame, medium, policy};
 use crate::session::{Drive, Session};
 
 fn life() -> (Life<DuplexStream>, DuplexStream) {
@@ -35,6 +37,14 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
         Workers::start(&drive, (1, crate::config::peers::Peers::default()), clock).unwrap();
     let session = Session::new(1, Channel::Plain);
     let executor = Executor::new(drive, workers, clock, session);
+    let (connection, peer) = connection_of(executor, registry);
+    (Life::of(connection), peer)
+}
+
+fn connection_of(
+    executor: Executor,
+    registry: &Arc<Registry>,
+) -> (Connection<DuplexStream>, DuplexStream) {
     let entry = registry.enter(1, executor.inbox());
     let (stream, peer) = duplex(4 << 20);
     let connection = Connection {
@@ -42,10 +52,10 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
         peer: ([127, 0, 0, 1], 1).into(),
         executor,
         entry,
-        clock,
+        clock: Clock::start(),
         write_stall: Duration::from_secs(60),
     };
-    (Life::of(connection), peer)
+    (connection, peer)
 }
 
 fn noops(count: u64) -> BytesMut {
@@ -68,7 +78,7 @@ async fn news_that_comes_between_a_look_and_a_read_does_not_leave_requests_behin
         .executor
         .inbox()
         .put(Done::Commit(PUBLISHED, Ok(())));
-    life.intake.decode().unwrap();
+    life.intake.decode(0).unwrap();
     life.turn();
     assert!(life.intake.is_waiting());
     // Nothing else will wake it: it must go on by itself.
@@ -90,7 +100,7 @@ async fn a_large_frame_waits_for_a_permit_when_memory_is_scarce_and_then_complet
     peer.write_all(&request).await.unwrap();
     let mut event = poll_fn(|context| life.poll(context)).await;
     while matches!(event, Event::Read) {
-        life.intake.decode().unwrap();
+        life.intake.decode(0).unwrap();
         life.turn();
         event = poll_fn(|context| life.poll(context)).await;
     }
@@ -104,7 +114,7 @@ async fn a_large_frame_waits_for_a_permit_when_memory_is_scarce_and_then_complet
         let event = poll_fn(|context| life.poll(context)).await;
         assert!(matches!(event, Event::Room | Event::Read), "{event:?}");
         life.room_retry = None;
-        life.intake.decode().unwrap();
+        life.intake.decode(0).unwrap();
     }
 }
 
@@ -161,4 +171,59 @@ async fn what_the_stream_holds_back_is_not_sent_yet_and_may_stall() {
     let event = poll_fn(|context| life.poll(context)).await;
     assert!(matches!(event, Event::Stalled), "{event:?}");
     assert!(life.connection.executor.outbox.is_empty());
+}
+
+#[tokio::test]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "the disk is slow for the whole test"
+)]
+async fn a_read_is_given_up_when_its_time_is_over_though_nothing_else_happens() {
+    let gate = Arc::<Gate>::default();
+    let registry = Arc::<Registry>::default();
+    let (connection, mut peer) = connection_of(gated_executor(&gate), &registry);
+    let closed = gate.reads.lock().unwrap();
+    let serving = tokio::spawn(connection.serve());
+    let get = |sequence, timeout| {
+        let mut get = command(sequence, MessageType::GET, body(entry(b"key")));
+        if let Some(header) = &mut get.header {
+            header.timeout = Some(timeout);
+        }
+        frame(&get, b"")
+    };
+    peer.write_all(&get(1, 0)).await.unwrap();
+    while gate.waiting.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    peer.write_all(&get(2, 20)).await.unwrap();
+    let mut answers = Answers::default();
+    assert!(answers.next(&mut peer).await.is_unsolicited(), "the hello");
+    let busy = answers.next(&mut peer).await;
+    assert_eq!(busy.ack_sequence(), Some(2));
+    assert_eq!(busy.status_code(), StatusCode::SERVICE_BUSY);
+    drop(closed);
+    let done = answers.next(&mut peer).await;
+    assert_eq!(done.ack_sequence(), Some(1));
+    assert_eq!(done.status_code(), StatusCode::SUCCESS);
+    drop(peer);
+    serving.await.unwrap();
+}
+
+/// What a peer reads.
+#[derive(Default)]
+struct Answers {
+    decoder: FrameDecoder,
+    bytes: BytesMut,
+}
+
+impl Answers {
+    async fn next(&mut self, peer: &mut DuplexStream) -> Received {
+        loop {
+            if let Some(frame) = self.decoder.decode(&mut self.bytes).unwrap() {
+                return Received::decode(&frame.message).unwrap();
+            }
+            let read = timeout(Duration::from_secs(60), peer.read_buf(&mut self.bytes));
+            assert!(read.await.expect("an answer").unwrap() > 0);
+        }
+    }
 }

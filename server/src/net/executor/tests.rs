@@ -1,5 +1,7 @@
 //! Requests whose drive is erased between their judgement and their execution; full queues; writes
-//! for which something is looked up first.
+//! for which something is looked up first; and, in `urgency`, priorities and times.
+
+mod urgency;
 
 use std::io;
 use std::sync::Mutex;
@@ -15,6 +17,7 @@ use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Medium, Ports};
 use crate::net::buffers::inbox::Known;
 use crate::ram_drive::{body, command, entry, frame, medium, policy};
+use crate::session::manner::Manner;
 
 fn executor() -> Executor {
     executor_on(medium())
@@ -58,6 +61,12 @@ impl Executor {
 
     /// The statuses of all answers, in their order.
     fn answered(&mut self) -> Vec<StatusCode> {
+        let answers = self.acknowledged().into_iter();
+        answers.map(|(_, code)| code).collect()
+    }
+
+    /// The sequences and statuses of all answers, in their order.
+    fn acknowledged(&mut self) -> Vec<(u64, StatusCode)> {
         let mut sent = Vec::new();
         let mut context = Context::from_waker(Waker::noop());
         while !self.outbox.is_empty() {
@@ -69,7 +78,8 @@ impl Executor {
         while let Some(frame) = decoder.decode(&mut sent).unwrap() {
             let received = Received::decode(&frame.message).unwrap();
             if !received.is_unsolicited() {
-                codes.push(received.status_code());
+                let sequence = received.ack_sequence().unwrap_or_default();
+                codes.push((sequence, received.status_code()));
             }
         }
         codes
@@ -115,6 +125,7 @@ fn a_write_that_was_held_when_the_drive_was_erased_is_not_done_after_it() {
     let commit = Commit {
         mutations: write.mutations,
         durability: write.durability,
+        priority: Priority::NORMAL,
         token: executor.pending.insert(Waiting::of(route, 3)),
         completion: completion(&executor.inbox),
     };
@@ -122,6 +133,7 @@ fn a_write_that_was_held_when_the_drive_was_erased_is_not_done_after_it() {
     executor.upcoming.push(UpcomingWrite {
         commit,
         epoch,
+        due_us: None,
         state,
     });
     executor.erase();
@@ -189,13 +201,17 @@ async fn a_write_that_finds_the_queue_full_goes_on_when_the_store_tells_of_room(
     }
 }
 
-/// A disk of which nothing is ever in memory. Who reads it waits while the gate is held.
+/// A disk of which nothing is ever in memory. Who reads or writes it waits while the gate is held.
 struct Cold(MemoryDisk, Arc<Gate>);
 
 #[derive(Default)]
-struct Gate {
-    reads: Mutex<()>,
-    waiting: AtomicUsize,
+pub(in crate::net) struct Gate {
+    pub(in crate::net) reads: Mutex<()>,
+    pub(in crate::net) waiting: AtomicUsize,
+    /// So many more of them fail then.
+    failing: AtomicUsize,
+    writes: Mutex<()>,
+    writing: AtomicUsize,
 }
 
 impl Disk for Cold {
@@ -211,6 +227,10 @@ impl Disk for Cold {
         self.1.waiting.fetch_add(1, Ordering::SeqCst);
         drop(self.1.reads.lock());
         self.1.waiting.fetch_sub(1, Ordering::SeqCst);
+        let (order, less) = (Ordering::SeqCst, |left: usize| left.checked_sub(1));
+        if self.1.failing.fetch_update(order, order, less).is_ok() {
+            return Err(io::Error::from_raw_os_error(5));
+        }
         self.0.read_at(offset, buffer)
     }
 
@@ -219,6 +239,9 @@ impl Disk for Cold {
     }
 
     fn write_at(&self, offset: u64, parts: &[io::IoSlice<'_>]) -> io::Result<()> {
+        self.1.writing.fetch_add(1, Ordering::SeqCst);
+        drop(self.1.writes.lock());
+        self.1.writing.fetch_sub(1, Ordering::SeqCst);
         self.0.write_at(offset, parts)
     }
 
@@ -237,7 +260,7 @@ fn cold_executor() -> Executor {
 }
 
 /// The same, whose reads of the disk wait at a gate.
-fn gated_executor(gate: &Arc<Gate>) -> Executor {
+pub(in crate::net) fn gated_executor(gate: &Arc<Gate>) -> Executor {
     let disk = MemoryDisk::new(256 << 20);
     let options = kinetic_store::FormatOptions {
         uuid: [1; 16],
@@ -258,6 +281,7 @@ fn gated_executor(gate: &Arc<Gate>) -> Executor {
     let commit = Commit {
         mutations: vec![put],
         durability: kinetic_store::Durability::WriteThrough,
+        priority: Priority::NORMAL,
         token: 1,
         completion: completion(&inbox),
     };
@@ -356,6 +380,7 @@ fn checked(keys: impl Iterator<Item = Bytes>) -> Commit {
     Commit {
         mutations: keys.map(delete).collect(),
         durability: kinetic_store::Durability::WriteBack,
+        priority: Priority::NORMAL,
         token: 1,
         completion: completion(&Arc::<Inbox>::default()),
     }
@@ -387,6 +412,8 @@ async fn a_write_whose_look_ahead_finds_no_room_waits_for_some_and_the_writer_re
     let fill = || {
         let job = Job {
             task: Task::LookAhead(vec![Bytes::from_static(b"key")]),
+            manner: Manner::default(),
+            claim: None,
             epoch,
             token: 1,
             inbox: Arc::clone(&other),

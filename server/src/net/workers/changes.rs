@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use kinetic_proto::StatusCode;
 
 use super::lobby::Lobby;
@@ -95,7 +95,11 @@ impl Changes {
     /// Queues a change, or gives it back when the queue is full; its inbox hears of room then.
     pub(crate) fn submit(&self, job: Box<ChangeJob>) -> Result<(), Box<ChangeJob>> {
         let inbox = Arc::clone(&job.inbox);
-        match self.lobby.send(&self.errands, Errand::Make(job), &inbox) {
+        let offer = |errand| {
+            let sent = self.errands.try_send(errand);
+            sent.map_err(TrySendError::into_inner)
+        };
+        match self.lobby.send(Errand::Make(job), &inbox, offer) {
             Err(Errand::Make(job)) => Err(job),
             Ok(()) | Err(Errand::Look) => Ok(()),
         }
@@ -124,7 +128,7 @@ impl Desk {
                 }
             };
             if errand.is_ok() {
-                self.lobby.place_is_free(queue);
+                self.lobby.place_is_free(|| queue.is_empty());
             }
             match errand {
                 Ok(Errand::Make(job)) => self.take(job),

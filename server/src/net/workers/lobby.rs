@@ -11,8 +11,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crossbeam::channel::{Receiver, Sender, TrySendError};
-
 use crate::net::buffers::inbox::Inbox;
 
 /// Connections that wait for room in one queue. At most all of them, since each refusal drops those
@@ -21,16 +19,20 @@ use crate::net::buffers::inbox::Inbox;
 pub(super) struct Lobby(Arc<Mutex<VecDeque<Weak<Inbox>>>>);
 
 impl Lobby {
-    /// Queues a job, or gives it back where there is no room: then this inbox hears of room.
-    pub(super) fn send<T>(&self, queue: &Sender<T>, job: T, inbox: &Arc<Inbox>) -> Result<(), T> {
-        let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = queue.try_send(job)
-        else {
+    /// Offers a job to a queue, which gives it back where it has no room: then this inbox hears of
+    /// room.
+    pub(super) fn send<T>(
+        &self,
+        job: T,
+        inbox: &Arc<Inbox>,
+        offer: impl Fn(T) -> Result<(), T>,
+    ) -> Result<(), T> {
+        let Err(job) = offer(job) else {
             return Ok(());
         };
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A place that became free before the lock was taken is announced to nobody.
-        let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = queue.try_send(job)
-        else {
+        let Err(job) = offer(job) else {
             return Ok(());
         };
         waiting.retain(|one| one.strong_count() > 0);
@@ -41,9 +43,9 @@ impl Lobby {
     }
 
     /// A job was taken out of the queue: tells the first one, or all where it was the last job.
-    pub(super) fn place_is_free<T>(&self, queue: &Receiver<T>) {
+    pub(super) fn place_is_free(&self, is_empty: impl FnOnce() -> bool) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = if queue.is_empty() { waiting.len() } else { 1 };
+        let count = if is_empty() { waiting.len() } else { 1 };
         let present = std::iter::from_fn(|| waiting.pop_front()).filter_map(|one| one.upgrade());
         let told: Vec<Arc<Inbox>> = present.take(count).collect();
         drop(waiting);
@@ -53,9 +55,21 @@ impl Lobby {
 
 #[cfg(test)]
 mod tests {
-    use crossbeam::channel::bounded;
+    use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 
     use super::*;
+
+    impl Lobby {
+        fn try_send<T>(&self, queue: &Sender<T>, job: T, inbox: &Arc<Inbox>) -> Result<(), T> {
+            let offer = |job| queue.try_send(job).map_err(TrySendError::into_inner);
+            self.send(job, inbox, offer)
+        }
+
+        fn taken<T>(&self, queue: &Receiver<T>) {
+            queue.recv().unwrap();
+            self.place_is_free(|| queue.is_empty());
+        }
+    }
 
     fn is_told(inbox: &Inbox) -> bool {
         let mut done = Vec::new();
@@ -71,19 +85,17 @@ mod tests {
     fn who_finds_a_queue_full_is_told_of_room_in_the_order_of_their_coming() {
         let (lobby, (jobs, queue)) = (Lobby::default(), bounded(2));
         let inboxes = [(); 3].map(|()| Arc::<Inbox>::default());
-        assert_eq!(lobby.send(&jobs, 0, &inboxes[0]), Ok(()));
-        assert_eq!(lobby.send(&jobs, 0, &inboxes[0]), Ok(()));
+        assert_eq!(lobby.try_send(&jobs, 0, &inboxes[0]), Ok(()));
+        assert_eq!(lobby.try_send(&jobs, 0, &inboxes[0]), Ok(()));
         for (job, inbox) in (1..).zip([&inboxes[1], &inboxes[2], &inboxes[1]]) {
-            assert_eq!(lobby.send(&jobs, job, inbox), Err(job));
+            assert_eq!(lobby.try_send(&jobs, job, inbox), Err(job));
         }
         for first in [1, 2] {
-            queue.recv().unwrap();
-            lobby.place_is_free(&queue);
+            lobby.taken(&queue);
             assert_eq!(told(&inboxes), [false, first == 1, first == 2]);
-            assert_eq!(lobby.send(&jobs, 9, &inboxes[first]), Ok(()));
+            assert_eq!(lobby.try_send(&jobs, 9, &inboxes[first]), Ok(()));
         }
-        queue.recv().unwrap();
-        lobby.place_is_free(&queue);
+        lobby.taken(&queue);
         assert_eq!(told(&inboxes), [false; 3], "once each");
     }
 
@@ -92,16 +104,15 @@ mod tests {
         let (lobby, (jobs, queue)) = (Lobby::default(), bounded(2));
         let inboxes = [(); 3].map(|()| Arc::<Inbox>::default());
         for inbox in [&inboxes[0], &inboxes[0]] {
-            assert_eq!(lobby.send(&jobs, 0, inbox), Ok(()));
+            assert_eq!(lobby.try_send(&jobs, 0, inbox), Ok(()));
         }
         let gone = Arc::<Inbox>::default();
-        assert_eq!(lobby.send(&jobs, 1, &gone), Err(1));
+        assert_eq!(lobby.try_send(&jobs, 1, &gone), Err(1));
         for (job, inbox) in [(2, &inboxes[1]), (3, &inboxes[2])] {
-            assert_eq!(lobby.send(&jobs, job, inbox), Err(job));
+            assert_eq!(lobby.try_send(&jobs, job, inbox), Err(job));
         }
         drop(gone);
-        queue.recv().unwrap();
-        lobby.place_is_free(&queue);
+        lobby.taken(&queue);
         assert_eq!(told(&inboxes), [false, true, false]);
     }
 
@@ -109,11 +120,10 @@ mod tests {
     fn who_does_not_use_the_place_keeps_nobody_waiting() {
         let (lobby, (jobs, queue)) = (Lobby::default(), bounded(1));
         let inboxes = [(); 3].map(|()| Arc::<Inbox>::default());
-        assert_eq!(lobby.send(&jobs, 0, &inboxes[0]), Ok(()));
-        assert_eq!(lobby.send(&jobs, 1, &inboxes[1]), Err(1));
-        assert_eq!(lobby.send(&jobs, 2, &inboxes[2]), Err(2));
-        queue.recv().unwrap();
-        lobby.place_is_free(&queue);
+        assert_eq!(lobby.try_send(&jobs, 0, &inboxes[0]), Ok(()));
+        assert_eq!(lobby.try_send(&jobs, 1, &inboxes[1]), Err(1));
+        assert_eq!(lobby.try_send(&jobs, 2, &inboxes[2]), Err(2));
+        lobby.taken(&queue);
         assert_eq!(told(&inboxes), [false, true, true]);
     }
 }

@@ -1,10 +1,12 @@
 //! Threads and tasks for what would keep a connection's task from others: reads of the disk,
 //! changes of the drive, pushes to other drives.
 //!
-//! In layer order: [`lobby`] (who waits for room in the threads' queues), [`readers`], [`changes`],
-//! [`push`], and here the way to all of them.
+//! In layer order: [`lobby`] (who waits for room in the threads' queues), [`jobs`] (what waits for
+//! the readers, by urgency), [`readers`], [`changes`], [`push`], and here the way to all of them.
 
 mod lobby;
+
+mod jobs;
 
 mod readers;
 
@@ -22,7 +24,7 @@ use crate::session::Drive;
 
 pub(crate) use changes::{ChangeJob, Changes};
 pub(crate) use push::{PushJob, Pushes};
-pub(crate) use readers::{Job, Readers, Task};
+pub(crate) use readers::{Claim, Job, Readers, Task};
 
 /// The way to all of them.
 #[derive(Debug, Clone)]

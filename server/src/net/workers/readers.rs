@@ -1,38 +1,56 @@
 //! Threads that read the disk for requests whose answer is not in memory.
 //!
-//! Guarantees: the queue is bounded; a full one refuses at once and tells when it has room; a long
-//! read gives way to others after each turn, and one that answers what it has when its time is up
-//! does so; the threads end when the last handle is dropped.
+//! Guarantees: the queue is bounded, and the most urgent goes first (`jobs`); what finds no place
+//! is refused at once and hears of one; a long read gives way to others after each turn, and one
+//! that answers what it has when its time is up does so; what has had its time before it is begun
+//! is not done, and what is cut short by it says so; the threads end when the last handle is
+//! dropped.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
-use super::lobby::Lobby;
+use super::jobs::{Jobs, NoJob, Urgency};
 use crate::limits::{DISK_READ_QUEUE, LOOK_AHEAD_TURN, WAITING_POLL_MS};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
+use crate::ops::status::{expired, out_of_time};
 use crate::ops::{Answer, Read, Unfinished};
 use crate::session::Drive;
+use crate::session::manner::Manner;
 
 /// A read that must wait for the disk.
 #[derive(Debug)]
 pub(crate) struct Job {
     /// What to read.
     pub(crate) task: Task,
+    /// How.
+    pub(crate) manner: Manner,
+    /// Who may do it or give it up, where it has a time.
+    pub(crate) claim: Option<Claim>,
     /// The opening of the store that it was asked in.
     pub(crate) epoch: Option<u64>,
     /// Handed back with the answer.
     pub(crate) token: u64,
     /// Whom to tell.
     pub(crate) inbox: Arc<Inbox>,
+}
+
+/// Whoever takes it, a thread or the connection whose read is overdue, answers the read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Takes it, unless the other one has.
+    pub(crate) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
 }
 
 /// What to read.
@@ -44,11 +62,30 @@ pub(crate) enum Task {
     LookAhead(Vec<Bytes>),
 }
 
+impl Job {
+    fn tell(&self, answer: Answer) {
+        self.inbox.put(Done::Read(self.token, Box::new(answer)));
+    }
+
+    fn urgency(&self) -> Urgency {
+        match &self.task {
+            Task::Answer(read) if read.is_background() => Urgency::BACKGROUND,
+            Task::Answer(_) | Task::LookAhead(_) => Urgency::of(self.manner.priority),
+        }
+    }
+}
+
 /// The way to the threads.
 #[derive(Debug, Clone)]
-pub(crate) struct Readers {
-    jobs: Sender<Box<Job>>,
-    lobby: Lobby,
+pub(crate) struct Readers(Arc<Way>);
+
+#[derive(Debug)]
+struct Way(Arc<Jobs<Box<Job>>>);
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Readers {
@@ -58,79 +95,67 @@ impl Readers {
         count: usize,
         clock: Clock,
     ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let (jobs, queue) = bounded(DISK_READ_QUEUE);
-        let lobby = Lobby::default();
+        let jobs = Arc::new(Jobs::new(DISK_READ_QUEUE));
+        let way = Self(Arc::new(Way(Arc::clone(&jobs))));
         let mut handles = Vec::new();
         for _ in 0..count.max(1) {
-            let (drive, queue, lobby) = (Arc::clone(drive), queue.clone(), lobby.clone());
+            let (drive, jobs) = (Arc::clone(drive), Arc::clone(&jobs));
             let thread = std::thread::Builder::new().name("kinetic-read".to_owned());
-            handles.push(thread.spawn(move || work(&drive, (&queue, &lobby), clock))?);
+            handles.push(thread.spawn(move || work(&drive, &jobs, clock))?);
         }
-        Ok((Self { jobs, lobby }, handles))
+        Ok((way, handles))
     }
 
     /// Queues a read, or gives it back when the queue is full; its inbox hears of room then.
     pub(crate) fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
-        let inbox = Arc::clone(&job.inbox);
-        self.lobby.send(&self.jobs, job, &inbox)
+        let (urgency, inbox) = (job.urgency(), Arc::clone(&job.inbox));
+        self.0.0.send(urgency, job, &inbox)
     }
 }
 
-/// Reads that have had a turn and are not done. They are as many as connections may wait for.
-#[derive(Default)]
-struct Begun {
-    /// Those that go on as soon as it is their turn.
-    ready: VecDeque<Box<Job>>,
-    /// Those that wait for what others do.
-    waiting: VecDeque<Box<Job>>,
-    looked_us: u64,
-}
-
-impl Begun {
-    fn keep(&mut self, turn: Turn) {
-        match turn {
-            Turn::Done => {}
-            Turn::Over(job) => self.ready.push_back(job),
-            Turn::Waits(job) => self.waiting.push_back(job),
-        }
-    }
-
-    /// The next new one, after as long a wait as those that are begun allow.
-    fn receive(&self, queue: &Receiver<Box<Job>>) -> Result<Box<Job>, TryRecvError> {
-        let pause = Duration::from_millis(WAITING_POLL_MS);
-        match (self.ready.is_empty(), self.waiting.is_empty()) {
-            (false, _) => queue.try_recv(),
-            (true, true) => queue.recv().map_err(|_closed| TryRecvError::Disconnected),
-            (true, false) => queue.recv_timeout(pause).map_err(|error| match error {
-                RecvTimeoutError::Timeout => TryRecvError::Empty,
-                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-            }),
-        }
-    }
-}
-
-fn work(drive: &Drive, (queue, lobby): (&Receiver<Box<Job>>, &Lobby), clock: Clock) {
-    let mut begun = Begun::default();
+fn work(drive: &Drive, jobs: &Jobs<Box<Job>>, clock: Clock) {
+    // Reads that wait for what others do. They are as many as connections may wait for.
+    let (mut waiting, mut looked_us) = (Vec::new(), 0);
     loop {
-        match begun.receive(queue) {
-            Ok(job) => {
-                lobby.place_is_free(queue);
-                begun.keep(turn(drive, job, clock));
-            }
-            Err(TryRecvError::Empty) => {}
+        let pause = Duration::from_millis(WAITING_POLL_MS);
+        let mut due = match jobs.take((!waiting.is_empty()).then_some(pause)) {
+            Ok(mut job) => match may_go(&mut job, clock) {
+                true => vec![job],
+                false => Vec::new(),
+            },
+            Err(NoJob::Yet) => Vec::new(),
             // Nobody is left to hear of what is not done.
-            Err(TryRecvError::Disconnected) => return,
-        }
-        if let Some(job) = begun.ready.pop_front() {
-            begun.keep(turn(drive, job, clock));
-        }
+            Err(NoJob::Closed) => return,
+        };
         let now_us = clock.now_us();
-        if now_us.saturating_sub(begun.looked_us) >= WAITING_POLL_MS * 1000 {
-            begun.looked_us = now_us;
-            for job in std::mem::take(&mut begun.waiting) {
-                begun.keep(turn(drive, job, clock));
+        if now_us.saturating_sub(looked_us) >= WAITING_POLL_MS * 1000 {
+            looked_us = now_us;
+            due.append(&mut waiting);
+        }
+        for job in due {
+            match turn(drive, job, clock) {
+                Turn::Done => {}
+                Turn::Over(job) => jobs.put_back(job.urgency(), job),
+                Turn::Waits(job) => waiting.push(job),
             }
         }
+    }
+}
+
+/// Whether a job may have a turn: it is begun, or nobody has given it up.
+fn may_go(job: &mut Job, clock: Clock) -> bool {
+    let Some(claim) = job.claim.take() else {
+        return true;
+    };
+    if !claim.take() {
+        return false;
+    }
+    match &job.task {
+        Task::Answer(read) if job.manner.is_over(clock.now_us()) => {
+            job.tell(read.failed(out_of_time()));
+            false
+        }
+        Task::Answer(_) | Task::LookAhead(_) => true,
     }
 }
 
@@ -161,15 +186,19 @@ fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Turn {
         }
     };
     let outcome = match &opening {
-        Some(_) => read.run(&drive.device, Effort::Disk),
+        Some(_) => read.run(&drive.device, job.manner.effort),
         None => Ok(read.refused()),
     };
     let answer = match outcome {
         Ok(answer) => answer,
         Err(unfinished @ (Unfinished::OutOfTurn | Unfinished::Waiting)) => {
-            match (read.cut_short(clock.now_us()), unfinished) {
+            let now_us = clock.now_us();
+            match (read.cut_short(now_us), unfinished) {
                 (Some(answer), _) => answer,
                 (None, Unfinished::Waiting) => return Turn::Waits(job),
+                (None, _) if job.manner.is_over(now_us) && !read.is_background() => {
+                    read.failed(expired())
+                }
                 (None, _) => return Turn::Over(job),
             }
         }
@@ -178,6 +207,6 @@ fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Turn {
             Answer::of(StatusCode::INTERNAL_ERROR.with_text(text))
         }
     };
-    job.inbox.put(Done::Read(job.token, Box::new(answer)));
+    job.tell(answer);
     Turn::Done
 }

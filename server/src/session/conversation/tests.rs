@@ -301,7 +301,6 @@ fn what_is_no_request_is_refused_by_name() {
     assert!(refused(3).contains("PUT_RESPONSE is not a request"));
     assert!(refused(-1).contains("not a request"));
     assert!(refused(98).contains("98 is not known"));
-    assert!(refused(MessageType::SET_POWER_LEVEL.0).contains("not supported"));
     assert!(refused(MessageType::SECURITY.0).contains("TLS"));
 }
 

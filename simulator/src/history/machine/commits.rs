@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kinetic_store::limits::{SEAL_CHUNK, SEAL_TAG};
 use kinetic_store::log::{group, record};
-use kinetic_store::{Commit, Completion, Durability, Expected, Seal, SubmitError};
+use kinetic_store::{Commit, Completion, Durability, Expected, Priority, Seal, SubmitError};
 
 use super::state::{Machine, Outcomes, Pending};
 use crate::history::content::{Item, key};
@@ -120,6 +120,7 @@ impl Machine {
         let commit = Commit {
             mutations: changes.iter().map(Change::mutation).collect(),
             durability,
+            priority: Priority::nearest(i64::try_from(1 + token % 9).unwrap_or_default()),
             token,
             completion: Arc::<Outcomes>::clone(&self.outcomes) as Arc<dyn Completion>,
         };

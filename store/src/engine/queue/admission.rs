@@ -5,9 +5,11 @@
 //! that nobody is kept out by the size of what it writes. Beyond that a lane may hold as much as it
 //! leaves free for others, so that one takes half of the queue at most, two a third each. So what
 //! waits exceeds the limit by one commit, and by [`LANE_TURN`] for each lane.
-//! Whoever was refused is told once there is room for its commit, in turn and no more at once than
-//! find room, or once the queue is closed. None is forgotten: who is refused finds something
-//! waiting, all are looked at whenever some of that is taken, and with the last of it all are told.
+//! Whoever was refused is told once there is room for its commit, the most urgent first, those that
+//! are equally urgent in turn, and no more at once than find room; one of [`ROOM_IN_TURN`] times
+//! all are asked in turn. With the queue's end all are told. None is forgotten: who is refused
+//! finds something waiting, all are looked at whenever some of that is taken, and with the last of
+//! it all are told.
 //! Not here: whose commit the writer takes next (`turns`).
 
 use std::collections::BTreeMap;
@@ -17,8 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::lane::{Lane, Ticket};
 use super::turns::{Queued, Turns, cost};
-use crate::engine::commit::{Commit, Prepared, Waiter};
-use crate::limits::LANE_TURN;
+use crate::engine::commit::{Commit, Prepared, Priority, Waiter};
+use crate::limits::{LANE_TURN, ROOM_IN_TURN};
 
 /// A commit that the queue did not take; nothing was done.
 #[derive(Debug)]
@@ -46,14 +48,17 @@ struct Inner {
     refused: BTreeMap<u64, Refused>,
     /// Number of the lane that was told last.
     told: u64,
+    /// How often lanes were told.
+    times: u64,
     closed: bool,
 }
 
 #[derive(Debug)]
 struct Refused {
     lane: Lane,
-    /// What its commit counts.
+    /// What its commit counts, and how urgent it is.
     cost: u64,
+    priority: Priority,
 }
 
 impl Queue {
@@ -99,6 +104,7 @@ impl Queue {
             let refused = Refused {
                 lane: lane.clone(),
                 cost,
+                priority: prepared.commit.priority,
             };
             inner.refused.insert(lane.number(), refused);
         }
@@ -133,12 +139,17 @@ impl Queue {
         self.lock().turns.put_back(unused);
     }
 
-    /// Bytes of the records and values of the next commit; `None` when nothing waits.
+    /// Bytes of the records and values of the next commit, which stays the next one until it is
+    /// taken or this is asked again; `None` when nothing waits. For the writer alone.
     #[must_use]
     pub fn first(&self) -> Option<(usize, usize)> {
-        let mut inner = self.lock();
-        let first = inner.turns.first();
-        first.map(|prepared| (prepared.records_length, prepared.values_length))
+        self.lock().turns.first().map(lengths)
+    }
+
+    /// The same for whoever only looks: another one may come before it.
+    #[must_use]
+    pub fn peek(&self) -> Option<(usize, usize)> {
+        self.lock().turns.peek().map(lengths)
     }
 
     /// Commits and bytes that wait.
@@ -171,9 +182,9 @@ impl Inner {
         }
     }
 
-    /// Lanes that were refused and together find room now, from behind the last one that was told
-    /// on. When nothing waits, all of them: nothing would look again for those who are left out,
-    /// if those who are told make no use of it.
+    /// Lanes that were refused and together find room now, the most urgent first, from behind the
+    /// last one that was told on. When nothing waits, all of them: nothing would look again for
+    /// those who are left out, if those who are told make no use of it.
     fn admitted(&mut self, limit: u64) -> Vec<Refused> {
         let waiting = self.turns.cost();
         if waiting == 0 {
@@ -182,6 +193,10 @@ impl Inner {
         let behind = (Bound::Excluded(self.told), Bound::Unbounded);
         let round = self.refused.range(behind);
         let round = round.chain(self.refused.range(..=self.told));
+        let mut round: Vec<(&u64, &Refused)> = round.collect();
+        if !(self.times + 1).is_multiple_of(ROOM_IN_TURN) {
+            round.sort_by_key(|(_, one)| std::cmp::Reverse(one.priority));
+        }
         let mut total = waiting;
         let mut numbers = Vec::new();
         for (number, one) in round {
@@ -190,12 +205,20 @@ impl Inner {
                 numbers.push(*number);
             }
         }
-        self.told = numbers.last().copied().unwrap_or(self.told);
+        if let Some(last) = numbers.last() {
+            self.told = *last;
+            self.times += 1;
+        }
         let admitted = numbers.iter();
         admitted
             .filter_map(|number| self.refused.remove(number))
             .collect()
     }
+}
+
+/// Bytes of its records, and of its values.
+fn lengths(prepared: &Prepared) -> (usize, usize) {
+    (prepared.records_length, prepared.values_length)
 }
 
 fn tell(lanes: impl Iterator<Item = Refused>) {

@@ -1,15 +1,19 @@
-//! Whose commit is next: deficit round robin over the lanes, by bytes.
+//! Whose commit is next: the most urgent lanes first, and among those deficit round robin by bytes.
 //!
-//! Guarantee: each lane that has something waiting may take [`LANE_TURN`] bytes a round, and what
-//! it does not use is kept until nothing of it waits, so that a commit of any size has its turn. A
-//! lane's commits stay in order. A flush is passed over until everything that was queued before it,
-//! in whichever lane, was taken; the oldest commit of all never is, so something always goes on.
+//! Guarantee: a lane is as urgent as the most urgent commit that waits in it, and goes before less
+//! urgent ones, between two commits at any time. What is urgent keeps nobody out: whoever is less
+//! urgent is let through for [`LANE_TURN`] bytes after [`PASSED_BYTES`] of others
+//! (`levels`). Of equally urgent lanes each may take [`LANE_TURN`] bytes a round, and what it does
+//! not use is kept until nothing of it waits, so that a commit of any size has its turn.
+//! A lane's commits stay in order. A flush is passed over until everything that was queued before
+//! it, in whichever lane, was taken; the oldest commit of all never is, so something always goes
+//! on, and it is as urgent as the most urgent flush that waits for it.
 //! Not here: who may queue how much (`admission`).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
 
 use super::lane::{Lane, Ticket};
+use super::levels::{Counts, Level, Levels};
 use crate::engine::commit::{Durability, Prepared};
 use crate::limits::{COMMIT_COST, LANE_TURN};
 
@@ -31,17 +35,25 @@ impl Queued {
         let commit = &self.prepared.commit;
         commit.completion.published(commit.token);
     }
+
+    fn level(&self) -> Level {
+        Level::of(self.prepared.commit.priority)
+    }
 }
 
 /// Commits that wait, by lane.
 #[derive(Debug, Default)]
 pub struct Turns {
     lanes: BTreeMap<u64, Line>,
-    /// Number of the lane whose turn it is.
-    turn: u64,
+    levels: Levels,
+    /// The lane of which the writer was told that its commit is next.
+    promised: Option<u64>,
+    /// The lane with the oldest commit, while it is more urgent than by itself.
+    raised: Option<u64>,
     commits: usize,
     bytes: u64,
-    flushes: usize,
+    /// Flushes that wait, by how urgent they are.
+    flushes: Counts,
     last_order: u64,
 }
 
@@ -52,6 +64,17 @@ struct Line {
     cost: u64,
     /// What it may take yet.
     allowance: u64,
+    /// How many of them are how urgent.
+    urgent: Counts,
+    /// Among which lanes it has its turns.
+    level: Option<Level>,
+}
+
+/// The oldest commit of all.
+#[derive(Debug, Clone, Copy)]
+struct Oldest {
+    order: u64,
+    lane: u64,
 }
 
 /// What a commit counts: its bytes, and what it takes to remember it.
@@ -93,15 +116,21 @@ impl Turns {
             ticket: ticket.clone(),
             order: self.last_order,
         };
-        self.count(&queued);
-        let line = self.lanes.entry(lane.number()).or_default();
-        line.cost += cost(&queued.prepared);
+        let line = self.count(&queued);
         line.waiting.push_back(queued);
+        self.place(lane.number());
         ticket
     }
 
-    /// The commit whose turn it is: the same one until it is taken.
+    /// The commit whose turn it is: the same one until it is taken, or this is asked again.
     pub fn first(&mut self) -> Option<&Prepared> {
+        self.promised = None;
+        self.promised = self.choose();
+        self.peek()
+    }
+
+    /// The same, and nothing is promised: what is more urgent may come before it.
+    pub fn peek(&mut self) -> Option<&Prepared> {
         let number = self.choose()?;
         let queued = self.lanes.get(&number)?.waiting.front()?;
         Some(&queued.prepared)
@@ -113,89 +142,138 @@ impl Turns {
         let line = self.lanes.get_mut(&number)?;
         line.waiting.front().filter(|next| fits(&next.prepared))?;
         let queued = line.waiting.pop_front()?;
-        let cost = cost(&queued.prepared);
+        let (cost, level) = (cost(&queued.prepared), queued.level());
         line.cost -= cost;
         line.allowance = line.allowance.saturating_sub(cost);
-        if line.waiting.is_empty() {
-            self.lanes.remove(&number);
+        line.urgent.remove(level);
+        let turn = line.level;
+        self.promised = None;
+        if let Some(turn) = turn {
+            self.levels.taken(turn, cost);
         }
+        self.place(number);
         self.commits -= 1;
         self.bytes -= queued.prepared.bytes();
-        self.flushes -= usize::from(is_flush(&queued.prepared));
+        if is_flush(&queued.prepared) {
+            self.flushes.remove(level);
+        }
         Some(queued)
     }
 
     /// Puts commits back that were taken last and not used, in their order.
     pub fn put_back(&mut self, unused: Vec<Queued>) {
+        self.promised = None;
         for queued in unused.into_iter().rev() {
-            self.count(&queued);
-            self.turn = queued.ticket.lane().number();
-            let line = self.lanes.entry(self.turn).or_default();
+            let number = queued.ticket.lane().number();
             let cost = cost(&queued.prepared);
-            line.cost += cost;
+            let line = self.count(&queued);
             line.allowance += cost;
             line.waiting.push_front(queued);
+            if let Some(level) = self.place(number) {
+                self.levels.give_turn(level, number);
+            }
         }
     }
 
-    fn count(&mut self, queued: &Queued) {
+    /// Counts a commit in, and gives its line, which it is not in yet.
+    fn count(&mut self, queued: &Queued) -> &mut Line {
+        let level = queued.level();
         self.commits += 1;
         self.bytes += queued.prepared.bytes();
-        self.flushes += usize::from(is_flush(&queued.prepared));
+        if is_flush(&queued.prepared) {
+            self.flushes.add(level);
+        }
+        let line = self.lanes.entry(queued.ticket.lane().number()).or_default();
+        line.cost += cost(&queued.prepared);
+        line.urgent.add(level);
+        line
+    }
+
+    /// Puts a lane among those that are as urgent as it is now, or forgets it where nothing of it
+    /// waits.
+    fn place(&mut self, number: u64) -> Option<Level> {
+        let line = self.lanes.get_mut(&number)?;
+        let own = line.urgent.most_urgent();
+        let flush = self.flushes.most_urgent();
+        let raised = flush.filter(|_| self.raised == Some(number) && own.is_some());
+        let level = own.max(raised);
+        if level != line.level {
+            self.levels.change(number, line.level, level);
+            line.level = level;
+        }
+        if level.is_none() {
+            self.lanes.remove(&number);
+        }
+        level
     }
 
     /// Goes round the lanes until one may take its first commit.
     fn choose(&mut self) -> Option<u64> {
         let oldest = self.oldest();
-        if let Some(line) = self.lanes.get(&self.turn)
-            && line.may_go(oldest)
-            && line.lacks() == 0
-        {
-            return Some(self.turn);
+        self.raise(oldest.map(|oldest| oldest.lane));
+        let oldest = oldest.map(|oldest| oldest.order);
+        let Self { lanes, levels, .. } = self;
+        let may_go = |number: &u64| lanes.get(number).is_some_and(|it| it.may_go(oldest));
+        if let Some(number) = self.promised.filter(may_go) {
+            return Some(number);
         }
+        let level = match oldest {
+            None => levels.next(|_level| true),
+            Some(_) => levels.next(|level| level.lanes().any(|number| may_go(&number))),
+        }?;
         for _pass in 0..2 {
-            for _lane in 0..self.lanes.len() {
-                self.turn = self.after_turn()?;
-                let line = self.lanes.get_mut(&self.turn)?;
+            // The lane whose turn it is goes on as long as it may.
+            let turn = levels.turn(level).and_then(|number| lanes.get(&number));
+            if turn.is_some_and(|line| line.may_go(oldest) && line.lacks() == 0) {
+                return levels.turn(level);
+            }
+            for _lane in 0..levels.count(level) {
+                let number = levels.pass_turn(level)?;
+                let line = lanes.get_mut(&number)?;
                 if !line.may_go(oldest) {
                     continue;
                 }
                 line.allowance += LANE_TURN;
                 if line.lacks() == 0 {
-                    return Some(self.turn);
+                    return Some(number);
                 }
             }
-            self.skip_rounds(oldest);
+            skip_rounds(lanes, (level, oldest));
         }
         None
     }
 
-    /// Gives everybody at once what the rounds bring in which nobody could take anything.
-    fn skip_rounds(&mut self, oldest: Option<u64>) {
-        let going = self.lanes.values_mut().filter(|line| line.may_go(oldest));
-        let mut going: Vec<&mut Line> = going.collect();
-        let needed = going.iter().map(|line| line.lacks().div_ceil(LANE_TURN));
-        let idle = needed.min().unwrap_or(0).saturating_sub(1);
-        for line in &mut going {
-            line.allowance += idle * LANE_TURN;
+    /// As long as a flush waits for it, the lane of the oldest commit is as urgent as that.
+    fn raise(&mut self, lane: Option<u64>) {
+        let before = std::mem::replace(&mut self.raised, lane);
+        for number in before.into_iter().chain(lane) {
+            self.place(number);
         }
     }
 
-    /// The next lane in the round.
-    fn after_turn(&self) -> Option<u64> {
-        let behind = (Bound::Excluded(self.turn), Bound::Unbounded);
-        let next = self.lanes.range(behind).next();
-        let next = next.or_else(|| self.lanes.iter().next());
-        next.map(|(number, _)| *number)
+    /// The oldest commit, where a flush has to know it.
+    fn oldest(&self) -> Option<Oldest> {
+        self.flushes.most_urgent()?;
+        let firsts = self.lanes.iter().filter_map(|(lane, line)| {
+            let first = line.waiting.front()?;
+            Some(Oldest {
+                order: first.order,
+                lane: *lane,
+            })
+        });
+        firsts.min_by_key(|oldest| oldest.order)
     }
+}
 
-    /// The order of the oldest commit, where a flush has to know it.
-    fn oldest(&self) -> Option<u64> {
-        if self.flushes == 0 {
-            return None;
-        }
-        let firsts = self.lanes.values().filter_map(|line| line.waiting.front());
-        firsts.map(|queued| queued.order).min()
+/// Gives everybody at once what the rounds bring in which nobody could take anything.
+fn skip_rounds(lanes: &mut BTreeMap<u64, Line>, (level, oldest): (Level, Option<u64>)) {
+    let going = lanes.values_mut();
+    let going = going.filter(|line| line.level == Some(level) && line.may_go(oldest));
+    let mut going: Vec<&mut Line> = going.collect();
+    let needed = going.iter().map(|line| line.lacks().div_ceil(LANE_TURN));
+    let idle = needed.min().unwrap_or(0).saturating_sub(1);
+    for line in &mut going {
+        line.allowance += idle * LANE_TURN;
     }
 }
 

@@ -41,6 +41,20 @@ fn a_read_that_must_not_wait_leaves_the_error_to_one_that_may() {
 }
 
 #[test]
+fn who_wants_one_try_gets_no_other_and_is_told_that_another_may_help() {
+    let (mut drive, model) = one_run(200);
+    let disk = drive.on_brittle();
+    let (key, value) = model.iter().next().unwrap();
+    disk.spoil(value_place(&drive, key), 1);
+    let hasty = drive.store.get(key, Effort::Once).unwrap_err();
+    assert!(matches!(hasty, ReadError::Unreadable(Damage::DiskOnce(_))));
+    let status = drive.store.status();
+    assert_eq!((status.read_failures, status.damage_seen), (1, 0));
+    let object = drive.store.get(key, Effort::Once).unwrap();
+    assert_eq!(object.value, value[..]);
+}
+
+#[test]
 fn an_unreadable_value_costs_its_key_and_an_unreadable_block_the_keys_below_it() {
     let (mut drive, model) = one_run(1500);
     let disk = drive.on_brittle();

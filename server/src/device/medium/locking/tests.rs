@@ -4,7 +4,8 @@ use std::sync::{Arc, mpsc};
 
 use kinetic_store::disk::Disk;
 use kinetic_store::{
-    Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, Mutation, Seal,
+    Attributes, Commit, CommitError, Completion, Durability, Effort, Expected, Mutation, Priority,
+    Seal,
 };
 
 use super::*;
@@ -32,6 +33,7 @@ fn put(medium: &Medium, key: &'static [u8]) {
     let commit = Commit {
         mutations: vec![put],
         durability: Durability::WriteBack,
+        priority: Priority::NORMAL,
         token: 0,
         completion: Arc::new(Told(told)),
     };

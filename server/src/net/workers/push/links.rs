@@ -183,6 +183,7 @@ async fn connect(address: &Address, key: &SigningKey, trust: &Trust) -> Result<C
             Tls::On => trust.clone(),
         },
         cluster_version: None,
+        priority: None,
         connect_timeout: Duration::from_millis(PEER_CONNECT_MS),
         request_timeout: Duration::from_millis(PEER_ANSWER_MS),
         in_flight_bytes: LINK_BYTES,

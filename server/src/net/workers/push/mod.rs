@@ -33,6 +33,7 @@ use crate::net::buffers::inbox::Inbox;
 use crate::net::clock::Clock;
 use crate::ops::push::Granted;
 use crate::session::Drive;
+use crate::session::manner::Manner;
 
 use links::Links;
 use pusher::Pusher;
@@ -96,6 +97,8 @@ pub(crate) struct PushJob {
     pub(crate) identity: (i64, SigningKey),
     /// The opening of the store that it was granted in.
     pub(crate) epoch: Option<u64>,
+    /// How entries are to be read.
+    pub(crate) manner: Manner,
     /// When it is to be answered, done or not, in microseconds of the clock.
     pub(crate) until_us: Option<u64>,
     /// Handed back with the answer.

@@ -26,11 +26,13 @@ use crate::limits::{PEER_ANSWER_MS, PUSH_READS, PUSH_STOP_MS, PUSH_WINDOW};
 use crate::net::buffers::inbox::Done;
 use crate::ops::Answer;
 use crate::ops::push::{Entry, Parcel, answer, settle};
+use crate::session::manner::Manner;
 
 /// One push.
 pub(super) struct Pusher {
     desk: Arc<Desk>,
     epoch: Option<u64>,
+    manner: Manner,
     end: End,
     signs: (i64, SigningKey),
     peer: Peer,
@@ -86,6 +88,7 @@ impl Pusher {
             },
             desk,
             epoch: job.epoch,
+            manner: job.manner,
             signs,
             peer: job.push.peer,
             entries: numbered.into_iter(),
@@ -221,7 +224,7 @@ impl Pusher {
             Err(denied) => return Reading::Done(Load::without_value(denied.into())),
         };
         let asked = self.push.operation.get(number).cloned().unwrap_or_default();
-        let (desk, epoch) = (Arc::clone(&self.desk), self.epoch);
+        let (desk, seen) = (Arc::clone(&self.desk), (self.epoch, self.manner));
         Reading::UnderWay(tokio::spawn(async move {
             let room = Arc::clone(&desk.room);
             // As much as the largest value takes; what it does not need is given back.
@@ -231,7 +234,7 @@ impl Pusher {
             else {
                 return Load::lost();
             };
-            let parcel = Parcel::of(&asked, source::read(&desk, epoch, grant).await);
+            let parcel = Parcel::of(&asked, source::read(&desk, seen, grant).await);
             let held = parcel.as_ref().map_or(0, |parcel| parcel.value.len());
             let share = share.split(kibibytes(held) as usize);
             Load { parcel, share }

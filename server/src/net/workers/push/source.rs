@@ -14,9 +14,14 @@ use crate::net::buffers::inbox::{Done, Inbox, Known};
 use crate::net::workers::readers::{Job, Task};
 use crate::ops::get::Extent;
 use crate::ops::{Answer, Read};
+use crate::session::manner::Manner;
 
 /// Reads an entry, as a GET of its key would.
-pub(super) async fn read(desk: &Desk, epoch: Option<u64>, grant: Grant<grant::Read>) -> Answer {
+pub(super) async fn read(
+    desk: &Desk,
+    (epoch, manner): (Option<u64>, Manner),
+    grant: Grant<grant::Read>,
+) -> Answer {
     let mut read = Read::Entry(grant, Extent::Whole);
     {
         // Held, so that the drive cannot be erased and opened between this look and the read.
@@ -31,6 +36,8 @@ pub(super) async fn read(desk: &Desk, epoch: Option<u64>, grant: Grant<grant::Re
     let inbox = Arc::<Inbox>::default();
     let mut job = Box::new(Job {
         task: Task::Answer(read),
+        manner,
+        claim: None,
         epoch,
         token: 0,
         inbox: Arc::clone(&inbox),

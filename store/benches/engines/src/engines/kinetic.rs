@@ -13,7 +13,7 @@ use bytes::Bytes;
 use kinetic_store::disk::FileDisk;
 use kinetic_store::{
     Attributes, Commit, CommitError, Completion, Direction, Effort, Expected, FormatOptions,
-    KeyRange, Mutation, Options, ReadError, Seal, Store, SubmitError, Threads, format_as,
+    KeyRange, Mutation, Options, Priority, ReadError, Seal, Store, SubmitError, Threads, format_as,
 };
 
 use super::CACHE;
@@ -62,6 +62,7 @@ impl Kinetic {
         let mut commit = Commit {
             mutations,
             durability,
+            priority: Priority::NORMAL,
             token: 0,
             completion,
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::commit::{Completion, Durability};
-use crate::engine::queue::turns::tests::commit;
+use crate::engine::queue::turns::tests::{commit, urgent};
 use crate::error::CommitError;
 use crate::limits::COMMIT_COST;
 
@@ -127,6 +127,47 @@ fn many_lanes_with_large_commits_stay_within_the_bound_and_all_get_in_in_the_end
     }
     assert!(outside.is_empty(), "forgotten: {outside:?}");
     assert_eq!(in_vain, 0, "told of room that others had been told of");
+}
+
+#[test]
+fn the_most_urgent_hear_of_room_first_and_the_others_before_long() {
+    let queue = Queue::new(1 << 20);
+    let filler = Arc::<Told>::default();
+    let lanes: Vec<(Lane, Arc<Told>)> = (0..3)
+        .map(|_| {
+            let told = Arc::<Told>::default();
+            (told.lane(&queue), told)
+        })
+        .collect();
+    let fill = || {
+        let filled = queue.push(&filler.lane(&queue), counting(1 << 20));
+        assert!(filled.is_ok());
+    };
+    let ask = |number: usize| {
+        let priority = [1, 1, 9].get(number).copied().unwrap_or(5);
+        let large = urgent(priority, counting(3 << 19));
+        queue.push(&lanes[number].0, large).unwrap_err();
+    };
+    (0..2).for_each(|_| fill());
+    (0..3).for_each(ask);
+    let heard = || {
+        lanes
+            .iter()
+            .map(|(_, told)| told.times())
+            .collect::<Vec<_>>()
+    };
+    let mut waited = 0;
+    while heard()[..2] == [0, 0] {
+        take(&queue, 1);
+        waited += 1;
+        assert_eq!(heard().iter().sum::<u64>(), waited);
+        assert!(waited <= ROOM_IN_TURN, "{:?}", heard());
+        fill();
+        if heard()[2] == waited {
+            ask(2);
+        }
+    }
+    assert!(waited > 1, "{:?}", heard());
 }
 
 #[test]
