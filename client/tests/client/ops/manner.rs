@@ -40,6 +40,8 @@ async fn priority_and_what_is_left_of_the_time_travel_to_the_drive() {
     let asked = drive.next().await;
     let second = client.put("second", vec![0; 900]);
     let second = tokio::spawn(second.timeout(Duration::from_secs(5)).into_future());
+    // It has called, and waits, before the time passes.
+    tokio::task::yield_now().await;
     tokio::time::advance(Duration::from_secs(2)).await;
     drive.succeed(&asked).await;
     let sent = header(&mut drive).await;
