@@ -16,11 +16,13 @@ mod headers;
 mod hello;
 mod pinop;
 mod pipelining;
+mod ranged;
 mod ranges;
 mod reading;
 mod scanning;
 mod security;
 mod setup;
+mod several;
 mod writing;
 
 mod acl_log;

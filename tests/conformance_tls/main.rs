@@ -18,6 +18,8 @@ mod hello;
 mod pinop;
 #[path = "../conformance/pipelining.rs"]
 mod pipelining;
+#[path = "../conformance/ranged.rs"]
+mod ranged;
 #[path = "../conformance/ranges.rs"]
 mod ranges;
 #[path = "../conformance/reading.rs"]
@@ -28,6 +30,8 @@ mod scanning;
 mod security;
 #[path = "../conformance/setup.rs"]
 mod setup;
+#[path = "../conformance/several.rs"]
+mod several;
 #[path = "../conformance/writing.rs"]
 mod writing;
 

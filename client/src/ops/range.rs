@@ -148,7 +148,7 @@ impl Range {
             end_key,
             max_returned: Some(count),
             reverse: Some(self.order == Order::Descending),
-            keys: Vec::new(),
+            ..command::Range::default()
         };
         let body = Body {
             range: Some(range),

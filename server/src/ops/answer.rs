@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kinetic_proto::StatusCode;
-use kinetic_proto::schema::command::{GetLog, Status};
+use kinetic_proto::schema::command::{Body, GetLog, Status};
 use kinetic_store::Attributes;
 
 /// Status, body and value of a response.
@@ -36,6 +36,8 @@ pub enum AnswerBody {
         /// Where a next one goes on.
         end_key: Option<Bytes>,
     },
+    /// What an operation beyond the protocol answers.
+    Extended(Box<Body>),
     /// Logs.
     Log(Box<GetLog>),
     /// A batch that was ended: the sequences of its operations, and of the one that failed.

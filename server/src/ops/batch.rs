@@ -63,6 +63,7 @@ pub fn member(request: Request, access: &Access) -> Result<Mutation, Status> {
         | Request::MediaOptimize(_)
         | Request::Flush
         | Request::Logs(_)
+        | Request::Extended(_)
         | Request::Security(_)
         | Request::Setup(_)
         | Request::Batch(_) => Err(Invalid::NotAMember.into()),

@@ -8,6 +8,7 @@ use kinetic_store::{Durability, Effort, Mutation};
 
 use super::answer::Answer;
 use super::change::Change;
+use super::extended::{self, Extended};
 use super::get::{self, Extent};
 use super::media_optimize::{self, MediaOptimize};
 use super::media_scan::{self, MediaScan};
@@ -57,6 +58,8 @@ pub enum Read {
     MediaScan(Access, Box<MediaScan>, Deadline),
     /// MEDIAOPTIMIZE, and by when it answers, done or not.
     MediaOptimize(Access, MediaOptimize, Deadline),
+    /// Something beyond the protocol, and by when it answers with what it has, where it can.
+    Extended(Access, Box<Extended>, Deadline),
 }
 
 /// Microseconds of the clock by which requests arrive.
@@ -71,7 +74,10 @@ impl Read {
             Self::Entry(..) | Self::Version(_) | Self::Neighbour(..) => {
                 Answer::of(locked()).with_entry()
             }
-            Self::Range(..) | Self::MediaScan(..) | Self::MediaOptimize(..) => Answer::of(locked()),
+            Self::Range(..)
+            | Self::MediaScan(..)
+            | Self::MediaOptimize(..)
+            | Self::Extended(..) => Answer::of(locked()),
         }
     }
 
@@ -87,6 +93,7 @@ impl Read {
             Self::MediaOptimize(access, request, _) => {
                 media_optimize::run(access, request, device, effort)?
             }
+            Self::Extended(access, request, _) => request.run(access, device, effort)?,
         })
     }
 
@@ -94,7 +101,10 @@ impl Read {
     /// of a kind that can be; soon enough for a client that has said nothing of it.
     #[must_use]
     pub fn within(mut self, limit_ms: Option<u64>, now_us: u64) -> Self {
-        if let Self::MediaScan(_, _, deadline) | Self::MediaOptimize(_, _, deadline) = &mut self {
+        if let Self::MediaScan(_, _, deadline)
+        | Self::MediaOptimize(_, _, deadline)
+        | Self::Extended(_, _, deadline) = &mut self
+        {
             let limit_ms = limit_ms.unwrap_or(BACKGROUND_MS);
             *deadline = Deadline(now_us.saturating_add(limit_ms.saturating_mul(1000)));
         }
@@ -108,6 +118,7 @@ impl Read {
             Self::MediaOptimize(_, request, deadline) if deadline.0 <= now_us => {
                 Some(request.cut_short())
             }
+            Self::Extended(_, request, deadline) if deadline.0 <= now_us => request.cut_short(),
             _ => None,
         }
     }
@@ -123,7 +134,7 @@ pub fn admit(kind: MessageType, access: &Access) -> Result<(), Denied> {
         MessageType::GETKEYRANGE | MessageType::MEDIASCAN | MessageType::MEDIAOPTIMIZE => {
             access.to_drive::<grant::Range>().map(drop)
         }
-        _ => Ok(()),
+        kind => extended::admit(kind, access),
     }
 }
 
@@ -171,6 +182,9 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
             request,
             Deadline::default(),
         )),
+        Request::Extended(request) => {
+            Work::Read(Read::Extended(access.clone(), request, Deadline::default()))
+        }
         Request::Security(request) => match access.to_drive() {
             Ok(grant) => Work::Change(Change::Security(grant, request)),
             Err(denied) => Work::Done(Answer::of(denied.into())),

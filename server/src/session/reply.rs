@@ -91,6 +91,7 @@ impl Route {
                 ..KeyValueView::default()
             }),
             AnswerBody::Keys(_)
+            | AnswerBody::Extended(_)
             | AnswerBody::Scanned { .. }
             | AnswerBody::Log(_)
             | AnswerBody::Batch { .. } => {
@@ -136,6 +137,7 @@ impl Route {
                 }),
                 ..Body::default()
             },
+            AnswerBody::Extended(body) => *body,
             AnswerBody::Log(log) => Body {
                 get_log: Some(log),
                 ..Body::default()
