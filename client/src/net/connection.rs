@@ -14,14 +14,14 @@ use std::time::Duration;
 use kinetic_proto::MessageType;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
-use tokio::sync::{TryAcquireError, oneshot};
+use tokio::sync::{OnceCell, TryAcquireError, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::driver::{Driver, Input};
 use super::shared::{Queued, Shared, Waiter};
 use super::tls::handshake;
 use crate::config::Config;
-use crate::core::{Hello, Reply, Request, Session, Signer};
+use crate::core::{Capabilities, Hello, Reply, Request, Session, Signer};
 use crate::error::{ConnectError, Disconnected, Error, HelloError, TlsError};
 use crate::limits::{MAX_TIMEOUT_MS, REQUEST_OVERHEAD};
 use crate::trust::{Fingerprint, Trust};
@@ -40,6 +40,7 @@ struct Handle {
     timeout: Duration,
     budget: u32,
     batches: AtomicU32,
+    capabilities: OnceCell<Capabilities>,
 }
 
 /// What a connection runs over.
@@ -137,6 +138,7 @@ impl Connection {
             timeout: config.request_timeout,
             budget,
             batches: AtomicU32::new(0),
+            capabilities: OnceCell::new(),
         };
         Ok(Self {
             handle: Arc::new(handle),
@@ -149,6 +151,16 @@ impl Connection {
 
     pub(crate) fn channel(&self) -> Channel {
         self.handle.channel
+    }
+
+    /// The time for a request that says nothing of it.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.handle.timeout
+    }
+
+    /// What the drive can beyond the protocol, once it was asked.
+    pub(crate) fn capabilities(&self) -> &OnceCell<Capabilities> {
+        &self.handle.capabilities
     }
 
     /// Refuses to send a secret where everybody could read it.

@@ -8,6 +8,7 @@ use kinetic_proto::schema::command::KeyValue;
 
 use super::answer::{awaitable, found};
 use super::entry::{Entry, Metadata};
+use super::part::GetPart;
 use crate::core::{Reply, Request};
 use crate::error::Error;
 use crate::net::Connection;
@@ -52,6 +53,16 @@ read! {
 }
 
 impl Get {
+    /// Only so many bytes of the value from this one on, to its end where nothing is said: an
+    /// extension, which only some drives know.
+    pub fn part(self, offset: u64, length: impl Into<Option<u64>>) -> GetPart {
+        let part = GetPart::new(self.connection, self.key, (offset, length.into()));
+        match self.timeout {
+            Some(timeout) => part.timeout(timeout),
+            None => part,
+        }
+    }
+
     async fn run(self) -> Result<Option<Entry>, Error> {
         let request = Request::of_key(MessageType::GET, keyed(&self.key, None));
         let reply = found(self.connection.call(request, self.timeout).await)?;
