@@ -56,7 +56,7 @@ fn parts(reply: Reply) -> Vec<Part> {
 fn sum(entries: &[(&[u8], &[u8])], with_values: bool) -> Bytes {
     let mut input = Vec::new();
     for (key, value) in entries {
-        input.extend(u32::try_from(key.len()).unwrap().to_be_bytes());
+        input.extend(u32::try_from(key.len()).expect("a short key").to_be_bytes());
         input.extend(*key);
         input.extend([0; 12]);
         input.extend((value.len() as u64).to_be_bytes());
