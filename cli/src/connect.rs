@@ -24,6 +24,12 @@ pub(crate) async fn connect_with(global: &GlobalArgs, config: Config) -> Result<
     Ok(Client::connect(drive, config).await?)
 }
 
+/// Connects to a drive that the command names itself, as to any other.
+pub(crate) async fn connect_to(global: &GlobalArgs, drive: &str) -> Result<Client, Failure> {
+    let drive = with_port(drive, usual_port(global));
+    Ok(Client::connect(drive, config(global)?).await?)
+}
+
 /// The address of the drive, where several make no sense.
 pub(crate) fn one_drive(global: &GlobalArgs) -> Result<String, Failure> {
     match &drives(global)[..] {
@@ -37,11 +43,7 @@ pub(crate) fn one_drive(global: &GlobalArgs) -> Result<String, Failure> {
 
 /// The addresses of all drives that are named, each once, with their ports.
 pub(crate) fn drives(global: &GlobalArgs) -> Vec<String> {
-    let port = if global.trust.wants_tls() {
-        DEFAULT_TLS_PORT
-    } else {
-        DEFAULT_PORT
-    };
+    let port = usual_port(global);
     let named = global.drives.iter().map(|drive| drive.trim());
     let named = named.filter(|drive| !drive.is_empty());
     let mut drives = Vec::new();
@@ -51,6 +53,13 @@ pub(crate) fn drives(global: &GlobalArgs) -> Vec<String> {
         }
     }
     drives
+}
+
+fn usual_port(global: &GlobalArgs) -> u16 {
+    match global.trust.wants_tls() {
+        true => DEFAULT_TLS_PORT,
+        false => DEFAULT_PORT,
+    }
 }
 
 /// Who connects, whom it trusts, and how long it waits.

@@ -27,7 +27,7 @@ Exit codes:
   8  import, export or salvage: something was left out
   9  the drive's certificate is not trusted
   10 scan, drive check, drive repair: something on the drive is damaged
-Of several drives that fail each in another way, the code is 1.
+diff: 1 if the drives differ. Of several drives that fail each in another way, the code is 1.
 ";
 
 /// What kind of failure it is, by exit code.
@@ -55,6 +55,12 @@ pub(crate) enum Failure {
     Drive { action: String, source: Error },
     #[error("no key {key}")]
     NoSuchKey { key: String },
+    #[error("{absent} of {total} keys are not there")]
+    NoSuchKeys { absent: usize, total: usize },
+    #[error("{0} keys differ")]
+    Differ(u64),
+    #[error("the drive's messages cannot be read as such")]
+    NoMessages,
     #[error("no key {direction} {key}")]
     NoNeighbour {
         direction: &'static str,
@@ -168,6 +174,8 @@ impl Failure {
             })
             | Self::Drives { kind: None, .. }
             | Self::Unpublished
+            | Self::Differ(_)
+            | Self::NoMessages
             | Self::Format(_)
             | Self::Repair { .. }
             | Self::Grow { .. }
@@ -189,9 +197,10 @@ impl Failure {
             Self::Drive { source, .. }
             | Self::Pin { source, .. }
             | Self::Bench { first: source, .. } => kind_of(source),
-            Self::NoSuchKey { .. } | Self::NoNeighbour { .. } | Self::NoSuchIdentity(_) => {
-                Kind::NotFound
-            }
+            Self::NoSuchKey { .. }
+            | Self::NoSuchKeys { .. }
+            | Self::NoNeighbour { .. }
+            | Self::NoSuchIdentity(_) => Kind::NotFound,
             Self::Version { .. } => Kind::VersionMismatch,
             Self::WrongHmac { .. } | Self::Locked { .. } => Kind::Permission,
             Self::Survey { source, .. } => match source {

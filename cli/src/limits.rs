@@ -54,6 +54,9 @@ pub(crate) const MAX_PUSHES: usize = 128;
 /// Seconds after which a drive that scans its medium is to answer what it has.
 pub(crate) const SCAN_QUANTUM_SECONDS: u64 = 5;
 
+/// Milliseconds between two looks for new messages of a drive.
+pub(crate) const FOLLOW_MS: u64 = 1000;
+
 /// Bytes of a key that is made to be known to nobody.
 pub(crate) const RANDOM_KEY_BYTES: usize = 32;
 

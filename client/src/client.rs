@@ -20,9 +20,10 @@ use crate::core::{Manner, Reply, Request};
 use crate::error::{ConnectError, Disconnected, Error, HelloError};
 use crate::net::{Channel, Connection};
 use crate::ops::{
-    Acl, Batch, Delete, Get, GetAcls, GetLog, GetMetadata, GetVersion, LogType, MediaOptimize,
-    MediaScan, Neighbour, Peer, PinKind, PinOperation, Plain, PowerLevel, Push, Put, Range,
-    SetAcls, SetPin, SetPowerLevel, Setup, Transfer,
+    Acl, Batch, Comparison, Count, Delete, Digest, Exists, Get, GetAcls, GetLog, GetMetadata,
+    GetVersion, LogType, MediaOptimize, MediaScan, MultiGet, Neighbour, Peer, PinKind,
+    PinOperation, Plain, PowerLevel, Push, Put, Range, SetAcls, SetPin, SetPowerLevel, Setup,
+    Transfer,
 };
 use crate::trust::Fingerprint;
 
@@ -148,6 +149,36 @@ impl Client {
     /// Has the drive read the values of a range, and name the keys whose values are not sound.
     pub fn media_scan<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> MediaScan {
         self.range(range).media_scan()
+    }
+
+    /// Counts the keys of a range on the drive: an extension, which only some drives know.
+    pub fn count<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Count {
+        self.range(range).count()
+    }
+
+    /// Which of these keys are there, in their order: an extension, which only some drives know.
+    pub fn exists<K: Into<Bytes>>(&self, keys: impl IntoIterator<Item = K>) -> Exists {
+        let keys = keys.into_iter().map(Into::into);
+        Exists::new(self.connection.clone(), keys.collect())
+    }
+
+    /// Reads several entries at a time: an extension, which only some drives know.
+    pub fn multi_get<K: Into<Bytes>>(&self, keys: impl IntoIterator<Item = K>) -> MultiGet {
+        let keys = keys.into_iter().map(Into::into);
+        MultiGet::new(self.connection.clone(), keys.collect())
+    }
+
+    /// Has the drive sum up the entries of a range, so that two drives can be compared: an
+    /// extension, which only some drives know.
+    pub fn digest<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Digest {
+        self.range(range).digest()
+    }
+
+    /// Finds the keys of a range that are not the same on another drive, without listing those that
+    /// are. Both drives have to know the extension RANGE_DIGEST.
+    pub fn compare<K: AsRef<[u8]>>(&self, other: &Self, range: impl RangeBounds<K>) -> Comparison {
+        let drives = (self.connection.clone(), other.connection.clone());
+        Comparison::new(drives, self.range(range).bounds())
     }
 
     /// Has the drive put its index in order and give back what space it can.

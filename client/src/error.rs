@@ -43,6 +43,12 @@ pub enum Error {
          connect to the drive's port for TLS"
     )]
     NeedsTls(MessageType),
+    /// A request beyond the protocol that the drive does not list; nothing was sent.
+    #[error(
+        "this drive does not know {0}, which is an extension of the protocol: drives that know it \
+         list it in their log org.kinetic.capabilities"
+    )]
+    NotKnown(MessageType),
     /// Over a limit that the drive reported or the protocol has; nothing was sent.
     #[error("a {part} of {size} bytes is over the limit of {limit} bytes")]
     TooLarge {
@@ -78,6 +84,9 @@ pub enum AnswerProblem {
     /// A part that the answer must have is absent.
     #[error("it has no {0}")]
     Missing(&'static str),
+    /// Of what was asked for, nothing was even tried.
+    #[error("nothing was done")]
+    NothingDone,
     /// What should be a list of identities cannot be read as one.
     #[error("it is no list of identities that this client can read")]
     NoAcl,

@@ -14,11 +14,11 @@ use kinetic_proto::limits::FRAME_HEADER_SIZE;
 use kinetic_proto::message::Pin;
 use kinetic_proto::schema::command::{Body, KeyValue, Setup};
 use kinetic_proto::schema::message::AuthType;
-use kinetic_proto::{FrameDecoder, Limits, MessageType, Received, SigningKey, frame};
+use kinetic_proto::{CommandView, FrameDecoder, Limits, MessageType, Received, SigningKey, frame};
 
-use crate::core::{Event, Hello, Outgoing, Reply, Request, Session, Signer, Special};
+use crate::core::{Capabilities, Event, Hello, Outgoing, Reply, Request, Session, Signer, Special};
 use crate::error::Error;
-use crate::ops::{Entry, read_acls};
+use crate::ops::{Entry, read_acls, read_digest, read_found};
 use crate::pdu::{Pdu, Verdict};
 
 const KEY: &[u8] = b"a key that no capture has";
@@ -240,11 +240,60 @@ pub fn fuzz_acls(bytes: &[u8]) {
     assert_eq!(numbers, Some(read));
 }
 
+/// Answers to requests beyond the protocol. If the first byte is odd, the rest is the content of
+/// the log of capabilities: no request may be known that does not stand there, and limits let one
+/// get on. If it is even, the rest is a command: parts of a digest follow each other, and values
+/// are cut out of what came, without gaps.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz_extensions(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else {
+        return;
+    };
+    if first % 2 == 1 {
+        let capabilities = Capabilities::read(rest);
+        assert!(capabilities.max_keys_per_request > 0);
+        let text = String::from_utf8_lossy(rest);
+        for kind in MessageType::EXTENSIONS {
+            let known = capabilities.may_know(*kind);
+            assert!(!known || text.contains(&kind.0.to_string()), "{kind}");
+        }
+        return;
+    }
+    let source = Bytes::copy_from_slice(rest);
+    let body = CommandView::parse(&source).and_then(|view| view.decode_body(&source));
+    let Ok(Some(body)) = body else {
+        return;
+    };
+    if let Ok(parts) = read_digest(body.digest.unwrap_or_default()) {
+        assert!(!parts.is_empty());
+        let ends: Vec<_> = parts.iter().map(|part| part.end.as_ref()).collect();
+        let follow = |pair: &[Option<&Bytes>]| match pair {
+            [Some(before), Some(end)] => before < end,
+            [before, _] => before.is_some(),
+            _ => true,
+        };
+        assert!(ends.windows(2).all(follow));
+    }
+    let keys = vec![Bytes::from_static(b"key"); body.found.len()];
+    let came = Bytes::from_static(&[7; FOUND_BYTES]);
+    if let Ok(looked) = read_found(body.found, (&keys, came)) {
+        let values = looked.iter().flatten().flatten();
+        let sum: usize = values.map(|entry| entry.value.len()).sum();
+        assert!(looked.len() <= keys.len() && sum <= FOUND_BYTES);
+    }
+}
+
+/// Bytes of values behind such a command.
+const FOUND_BYTES: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use kinetic_proto::schema::Command;
-    use kinetic_proto::schema::command::{Batch, GetLog, Header};
+    use kinetic_proto::schema::command::digest::Part;
+    use kinetic_proto::schema::command::{Batch, Digest, Found, GetLog, Header};
     use kinetic_proto::{MessageView, Seal, StatusCode, message};
 
     const MUTATIONS: u64 = 3000;
@@ -377,6 +426,45 @@ mod tests {
         run(list, fuzz_acls);
         fuzz_acls(br#" [[]] "#);
         fuzz_acls(br#"[[[7,"HmacSHA1",null,[]]]]"#);
+    }
+
+    #[test]
+    fn no_answer_of_an_extension_is_misread() {
+        let list = br#"1{"extensions":[{"name":"COUNT","number":1002}],
+            "limits":{"maxKeysPerRequest":7,"maxFoundSize":1048576}}"#;
+        assert!(Capabilities::read(&list[1..]).may_know(MessageType::COUNT));
+        run(list, fuzz_extensions);
+        let part = |end: Option<&'static [u8]>| Part {
+            end_key: end.map(Bytes::from_static),
+            count: Some(1),
+            ..Part::default()
+        };
+        let found = |code: StatusCode, length| Found {
+            status: Some(code.to_message()),
+            value_length: Some(length),
+            ..Found::default()
+        };
+        let body = Body {
+            digest: Some(Digest {
+                part: vec![part(Some(b"a")), part(Some(b"b")), part(None)],
+            }),
+            found: vec![
+                found(StatusCode::SUCCESS, 3),
+                found(StatusCode::NOT_FOUND, 0),
+                found(StatusCode::SUCCESS, 13),
+                found(StatusCode::NOT_ATTEMPTED, 0),
+            ],
+            ..Body::default()
+        };
+        assert!(read_digest(body.digest.clone().unwrap_or_default()).is_ok());
+        let mut input = vec![0];
+        let command = Command {
+            body: Some(Box::new(body)),
+            ..Command::default()
+        };
+        // Behind the length of the list's one command.
+        input.extend(&listed(&[command])[3..]);
+        run(&input, fuzz_extensions);
     }
 
     #[test]

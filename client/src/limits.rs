@@ -3,7 +3,7 @@
 //! Guarantees: the relations between them hold at compile time. Not here: the limits of a drive,
 //! which it reports in its hello.
 
-use kinetic_proto::limits::{MAX_DISCARDED_VALUE_SIZE, MAX_MESSAGE_SIZE};
+use kinetic_proto::limits::{MAX_DIGEST_PARTS, MAX_DISCARDED_VALUE_SIZE, MAX_MESSAGE_SIZE};
 
 #[doc(no_inline)]
 pub use kinetic_proto::limits::{MAX_KEY_SIZE, MAX_VALUE_SIZE};
@@ -52,6 +52,24 @@ pub const DEFAULT_CONNECT_TIMEOUT_MS: u64 = 10_000;
 /// Bytes of a key that the text of an error shows.
 pub const SHOWN_KEY_BYTES: usize = 64;
 
+/// Milliseconds after which a drive that counts or sums up is to answer what it has, at most.
+pub const EXTENSION_QUANTUM_MS: u64 = 10_000;
+
+/// Bytes of keys in one request about several, each with its tag and length.
+pub const KEY_LIST_BYTES: usize = 960 << 10;
+
+/// Entries in each of the parts that two drives are compared by first.
+pub const COMPARE_FIRST: u32 = 4096;
+
+/// The same where values are compared, which takes a drive longer.
+pub const COMPARE_FIRST_VALUES: u32 = 256;
+
+/// Parts that a part which differs is parted into; an answer holds them all.
+pub const COMPARE_FAN_OUT: u64 = 64;
+
+/// Entries of a part that are compared one by one; an answer holds them all.
+pub const COMPARE_LEAF: u64 = 128;
+
 /// The longest time-out; a longer one is shortened to it.
 pub const MAX_TIMEOUT_MS: u64 = 365 * 24 * 3600 * 1000;
 
@@ -77,6 +95,10 @@ const _: () = {
     assert!(DEFAULT_REQUEST_TIMEOUT_MS <= ERASE_TIMEOUT_MS);
     assert!(ERASE_TIMEOUT_MS <= MAX_TIMEOUT_MS);
     assert!(DEFAULT_REQUEST_TIMEOUT_MS <= PUSH_TIMEOUT_MS && PUSH_TIMEOUT_MS <= MAX_TIMEOUT_MS);
+    assert!(EXTENSION_QUANTUM_MS < DEFAULT_REQUEST_TIMEOUT_MS);
+    assert!(KEY_LIST_BYTES + 4096 <= MAX_MESSAGE_SIZE as usize);
+    assert!(COMPARE_FAN_OUT * 2 < MAX_DIGEST_PARTS as u64);
+    assert!(COMPARE_LEAF < MAX_DIGEST_PARTS as u64);
     assert!(LEAST_READ_BYTES <= READ_BYTES);
     assert!(WRITE_BACKLOG_BYTES <= DEFAULT_IN_FLIGHT_BYTES);
     assert!(DEFAULT_IN_FLIGHT_BYTES <= u32::MAX as usize);

@@ -51,6 +51,15 @@ pub const MAX_BATCH_SIZE: u32 = 8 << 20;
 /// Most batches open on a drive.
 pub const MAX_BATCHES_PER_DEVICE: u32 = 64;
 
+/// Most keys in one EXISTS or MULTI_GET.
+pub const MAX_KEYS_PER_REQUEST: u32 = 1000;
+
+/// Most bytes of values in one answer to MULTI_GET: one largest value always fits.
+pub const MAX_FOUND_SIZE: u32 = MAX_VALUE_SIZE;
+
+/// Most parts in one answer to RANGE_DIGEST.
+pub const MAX_DIGEST_PARTS: u32 = 200;
+
 /// Deepest nesting of pushes from drive to drive.
 pub const MAX_PUSH_DEPTH: u32 = 32;
 
@@ -61,6 +70,9 @@ pub const MAX_NESTING_DEPTH: u32 = 100;
 /// within them, the envelope with the HMAC and the header.
 const RANGE_ANSWER_OVERHEAD: u32 = MAX_KEY_RANGE_COUNT * 4 + 256;
 
+/// Bytes that a part of a digest needs beside its key: the sum, two numbers, tags and lengths.
+const PART_OVERHEAD: u32 = 96;
+
 /// Most bytes of a varint.
 const MAX_VARINT_SIZE: u32 = 10;
 
@@ -68,6 +80,7 @@ const _: () = {
     assert!(MAX_KEY_RANGE_COUNT * MAX_KEY_SIZE + RANGE_ANSWER_OVERHEAD <= MAX_MESSAGE_SIZE);
     assert!(MAX_OPERATIONS_PER_BATCH * MAX_VARINT_SIZE + 256 <= MAX_MESSAGE_SIZE);
     assert!(MAX_KEY_SIZE + 2 * MAX_VERSION_SIZE + MAX_TAG_SIZE + 256 <= MAX_MESSAGE_SIZE);
+    assert!(MAX_DIGEST_PARTS * (MAX_KEY_SIZE + PART_OVERHEAD) + 8192 <= MAX_MESSAGE_SIZE);
     assert!(MAX_VALUE_SIZE <= MAX_DISCARDED_VALUE_SIZE);
     assert!(MAX_VALUE_SIZE <= MAX_BATCH_SIZE);
     assert!(DISCARD_STEP_SIZE <= MAX_VALUE_SIZE as usize);

@@ -211,7 +211,7 @@ pub fn fuzz_reply(command_bytes: &[u8]) {
         .and_then(|body| body.key_value)
         .map(|key_value| {
             Box::new(crate::schema::command::Body {
-                key_value: Some(key_value),
+                key_value: Some(crate::envelope::without_extensions(key_value)),
                 ..Default::default()
             })
         });

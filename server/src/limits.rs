@@ -5,8 +5,8 @@
 //! in `kinetic_store::limits`.
 
 use kinetic_proto::limits::{
-    MAX_BATCH_SIZE, MAX_CONNECTIONS, MAX_KEY_SIZE, MAX_MESSAGE_SIZE, MAX_OPERATIONS_PER_BATCH,
-    MAX_TAG_SIZE, MAX_VALUE_SIZE, MAX_VERSION_SIZE,
+    MAX_BATCH_SIZE, MAX_CONNECTIONS, MAX_KEY_SIZE, MAX_KEYS_PER_REQUEST, MAX_MESSAGE_SIZE,
+    MAX_OPERATIONS_PER_BATCH, MAX_TAG_SIZE, MAX_VALUE_SIZE, MAX_VERSION_SIZE,
 };
 use kinetic_store::limits::{MAX_COMMIT_OPERATIONS, MAX_ZONE, MIN_ZONE, commit_bytes};
 
@@ -187,6 +187,9 @@ pub const MESSAGE_LINE_BYTES: usize = 256;
 /// Warnings before the lines of that log.
 pub const WARNINGS: usize = 16;
 
+/// Lines in an answer to the log of messages in pages.
+pub const MESSAGES_PAGE: usize = 100;
+
 /// Types that one GETLOG may ask for, repetitions included.
 pub const LOG_TYPES: usize = 64;
 
@@ -198,6 +201,13 @@ pub const RANGE_PAGES_INLINE: usize = 4;
 
 /// Pages that a range reads on such a thread before other reads have their turn.
 pub const RANGE_PAGES_TURN: usize = 64;
+
+/// Bytes of entries without their values in one answer, as they are encoded: the rest of a message
+/// is for its header and status, and for what is said of entries that are not in it.
+pub const LISTED_BYTES: usize = 960 << 10;
+
+/// Keys that a request about several looks up before others have their turn.
+pub const KEYS_TURN: usize = 64;
 
 /// Entries that a scan of values asks the store for at once.
 pub const SCAN_PAGE: usize = 200;
@@ -294,6 +304,11 @@ const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);
 const _: () =
     assert!((WARNINGS + MESSAGE_LINES) * (MESSAGE_LINE_BYTES + 1) < MAX_MESSAGE_SIZE as usize);
+// What is not attempted takes eight bytes for each key, and a text of the drive is a sentence.
+const _: () =
+    assert!(LISTED_BYTES + MAX_KEYS_PER_REQUEST as usize * 16 + 4096 <= MAX_MESSAGE_SIZE as usize);
+// Each byte of a line may take six in JSON.
+const _: () = assert!(MESSAGES_PAGE * (MESSAGE_LINE_BYTES * 6 + 64) < MAX_VALUE_SIZE as usize);
 const _: () = assert!(UPCOMING_WRITES <= PENDING_WRITES && UPCOMING_BYTES <= BACKLOG_BYTES);
 const _: () = assert!(LOOK_AHEAD_INLINE <= LOOK_AHEAD_TURN);
 const _: () = assert!(LOOK_AHEAD_TURN <= MOST_BATCH_OPERATIONS as usize);

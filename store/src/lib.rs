@@ -72,7 +72,7 @@ pub use open::slots::{SlotsError, kdf_of};
 pub use run::{Direction, Gap};
 pub use scrub::report::{ScrubFinding, ScrubStatus};
 pub use seal::{Kdf, PinKey, Protection};
-pub use services::ranges::{KeyRange, Keys, Neighbour, Page};
+pub use services::ranges::{Entries, KeyRange, Keys, Neighbour, Page};
 pub use store::{Health, Metadata, Object, Status, Store};
 pub use survey::{Survey, SurveyError};
 pub use threads::Threads;

@@ -10,6 +10,7 @@ mod kinetic;
 mod admin;
 mod batches;
 mod drive;
+mod extended;
 mod failures;
 mod images;
 mod listing;

@@ -214,3 +214,70 @@ fn a_device_log_is_found_by_its_name_or_not_at_all() {
     let content: serde_json::Value = serde_json::from_slice(&reply.value).expect("JSON");
     assert!(content.is_object(), "{content}");
 }
+
+/// The content of a device log.
+fn device_log(talk: &mut Conversation, name: &str) -> serde_json::Value {
+    let request = GetLog {
+        types: vec![Type::Device.into()],
+        device: Some(Device {
+            name: Some(Bytes::copy_from_slice(name.as_bytes())),
+        }),
+        ..GetLog::default()
+    };
+    let reply = ask(talk, request).success();
+    serde_json::from_slice(&reply.value).expect("JSON")
+}
+
+#[test]
+fn the_capabilities_are_the_requests_beyond_the_protocol_and_their_limits() {
+    let fresh = Fresh::drive();
+    let content = device_log(&mut fresh.talk(), "org.kinetic.capabilities");
+    let listed = content["extensions"].as_array().expect("a list");
+    let listed = listed
+        .iter()
+        .map(|one| (one["name"].as_str(), one["number"].as_i64()));
+    let known = MessageType::EXTENSIONS.iter();
+    let known: Vec<_> = known
+        .map(|one| (one.name(), Some(i64::from(one.0))))
+        .collect();
+    assert!(listed.eq(known), "{content}");
+    assert_eq!(content["limits"]["maxKeysPerRequest"], 1000);
+    assert_eq!(content["limits"]["maxFoundSize"], 1 << 20);
+    assert_eq!(content["limits"]["maxDigestParts"], 200);
+}
+
+#[test]
+fn an_extension_nobody_knows_and_the_response_to_one_are_invalid() {
+    let fresh = Fresh::drive();
+    let mut talk = fresh.talk();
+    let reply = talk.ask(MessageType(1998), Body::default(), &[]);
+    assert_eq!(reply.code(), StatusCode::INVALID_REQUEST);
+    let command = talk.command(MessageType(1001), Body::default());
+    talk.send_command(&command, &[]);
+    assert_eq!(talk.answer().code(), StatusCode::INVALID_REQUEST);
+}
+
+#[test]
+fn messages_have_numbers_from_which_they_can_be_gone_on_with() {
+    let fresh = Fresh::drive();
+    let mut talk = fresh.talk();
+    let whole = device_log(&mut talk, "org.kinetic.messages");
+    let next = whole["next"].as_u64().expect("a number");
+    assert_eq!(whole["first"], 1);
+    let lines = whole["messages"].as_array().expect("a list");
+    assert_eq!(lines.len() as u64, next - 1);
+    assert_eq!(lines[0]["number"], 1);
+    assert!(
+        lines[0]["text"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty())
+    );
+    let last = device_log(&mut talk, &format!("org.kinetic.messages/{}", next - 1));
+    assert_eq!(
+        last["messages"],
+        serde_json::json!([lines[lines.len() - 1]])
+    );
+    let ahead = device_log(&mut talk, &format!("org.kinetic.messages/{}", next + 1000));
+    assert_eq!(ahead["messages"], serde_json::json!([]));
+    assert_eq!(ahead["next"], next);
+}

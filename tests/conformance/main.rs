@@ -17,11 +17,13 @@ mod hello;
 mod pinop;
 mod pipelining;
 mod power;
+mod ranged;
 mod ranges;
 mod reading;
 mod scanning;
 mod security;
 mod setup;
+mod several;
 mod writing;
 
 mod acl_log;

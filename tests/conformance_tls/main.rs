@@ -20,6 +20,8 @@ mod pinop;
 mod pipelining;
 #[path = "../conformance/power.rs"]
 mod power;
+#[path = "../conformance/ranged.rs"]
+mod ranged;
 #[path = "../conformance/ranges.rs"]
 mod ranges;
 #[path = "../conformance/reading.rs"]
@@ -30,6 +32,8 @@ mod scanning;
 mod security;
 #[path = "../conformance/setup.rs"]
 mod setup;
+#[path = "../conformance/several.rs"]
+mod several;
 #[path = "../conformance/writing.rs"]
 mod writing;
 

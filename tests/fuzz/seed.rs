@@ -43,6 +43,10 @@ const COMMITS: u32 = 20;
 const ACLS: &[u8] = br#"{"identities":[{"identity":7,"hmacAlgorithm":"HmacSHA1","maxPriority":5,
     "scopes":[{"offset":3,"value":"dmFsdWU=","permissions":["READ"],"TlsRequired":true}]}]}"#;
 
+/// What a drive can beyond the protocol, behind the byte that says so.
+const CAPABILITIES: &[u8] = br#"1{"extensions":[{"name":"COUNT","number":1002}],
+    "limits":{"maxKeysPerRequest":7,"maxFoundSize":1048576}}"#;
+
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, folder] = &arguments[..] else {
@@ -57,6 +61,7 @@ fn main() -> Result<(), Failure> {
         None => println!("KINETIC_CAPTURES is not set: no frames of other programs"),
     }
     corpus.add(&["client_acls"], ACLS)?;
+    corpus.add(&["client_extensions"], CAPABILITIES)?;
     seed_disk(&mut corpus)?;
     println!("{} inputs in {folder}", corpus.count);
     Ok(())

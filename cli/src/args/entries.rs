@@ -87,6 +87,14 @@ pub(crate) struct GetArgs {
     /// The file to write, - for standard output; it appears whole or not at all
     #[arg(short = 'o', long = "out", value_name = "FILE", default_value = "-")]
     pub(crate) file: PathBuf,
+
+    /// Only the part of the value from this byte on
+    #[arg(long, value_name = "N")]
+    pub(crate) offset: Option<u64>,
+
+    /// Only so many bytes of the value
+    #[arg(long, value_name = "N")]
+    pub(crate) length: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -167,6 +175,61 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CountArgs {
+    #[command(flatten)]
+    pub(crate) keys: KeysArgs,
+
+    /// Count no further than to this number
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExistsArgs {
+    /// The keys: text, hex:.. or base64:..
+    #[arg(value_parser = byte_text(), value_name = "KEY", required = true)]
+    pub(crate) keys: Vec<ByteText>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A line is a SHA-256, how many keys it is over, the bytes of their values, and the last key that it
+may be over, - for the end. A drive that is given too little time makes several lines of one.")]
+pub(crate) struct DigestArgs {
+    #[command(flatten)]
+    pub(crate) keys: KeysArgs,
+
+    /// A line for so many keys each, instead of one for all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) entries: Option<u32>,
+
+    /// Over the values, too, all of which the drive reads
+    #[arg(long)]
+    pub(crate) values: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A line is only-first, only-second or differs, and the key. What belongs to a key is its version,
+tag and algorithm and the length of its value; the value itself with --values.")]
+pub(crate) struct DiffArgs {
+    /// The address of one drive
+    #[arg(value_name = "FIRST")]
+    pub(crate) first: String,
+
+    /// The address of the other drive
+    #[arg(value_name = "SECOND")]
+    pub(crate) second: String,
+
+    #[command(flatten)]
+    pub(crate) keys: KeysArgs,
+
+    /// Compare the values, too, all of which both drives read
+    #[arg(long)]
+    pub(crate) values: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) keys: KeysArgs,
@@ -181,6 +244,10 @@ pub(crate) struct LogArgs {
     /// For device: the name of the log; its content is written as it is
     #[arg(required_if_eq("kind", "device"), value_parser = byte_text())]
     pub(crate) name: Option<ByteText>,
+
+    /// For messages: go on with those that come, until stopped
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 /// The kinds of log.

@@ -44,7 +44,8 @@ pub(crate) use disk::{
 };
 pub(crate) use entries::algorithm;
 pub(crate) use entries::{
-    BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs, ScanArgs,
+    BatchArgs, CountArgs, DeleteArgs, DiffArgs, DigestArgs, ExistsArgs, GetArgs, KeyArg, ListArgs,
+    LogArgs, LogKind, PutArgs, ScanArgs,
 };
 pub(crate) use peers::{PushArgs, ReplicateArgs};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
@@ -167,6 +168,14 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// List keys in order
     List(ListArgs),
+    /// Count keys without listing them
+    Count(CountArgs),
+    /// Say which of these keys there are; fails if one is not there
+    Exists(ExistsArgs),
+    /// Show sums over keys and what belongs to them, which are equal where drives are
+    Digest(DigestArgs),
+    /// Show which keys differ between two drives; fails if any do
+    Diff(DiffArgs),
     /// Show the key behind a key
     Next(KeyArg),
     /// Show the key before a key

@@ -39,7 +39,7 @@ pub(super) fn section(kind: LogType, log: &GetLog) -> Option<Section> {
 }
 
 /// A text without what moves a cursor, lines kept.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let escape = |c: char| match c {
         '\n' | '\t' => c.to_string(),
         c if c.is_control() => c.escape_default().to_string(),

@@ -6,6 +6,9 @@
 mod consent;
 mod list;
 mod logs;
+
+mod extended;
+
 mod read;
 mod status;
 mod write;
@@ -38,6 +41,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Head(args) => brief(read::head(&global, args, out))?,
         Command::Delete(args) => brief(write::delete(&global, args, out))?,
         Command::List(args) => brief(list::list(&global, args, out))?,
+        Command::Count(args) => brief(extended::count(&global, args, out))?,
+        Command::Exists(args) => brief(extended::exists(&global, args, out))?,
+        Command::Digest(args) => brief(extended::digest(&global, args, out))?,
+        Command::Diff(args) => brief(extended::diff(&global, args, out))?,
         Command::Next(args) => brief(read::next(&global, args, out))?,
         Command::Prev(args) => brief(read::previous(&global, args, out))?,
         Command::Ping => brief(status::ping(&global, out))?,

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use kinetic_client::Metadata;
+use kinetic_client::{Client, Entry, Error, Metadata};
 use serde_json::Value;
 
 use super::connect;
@@ -25,7 +25,10 @@ pub(super) async fn get(
 ) -> Result<(), Failure> {
     let client = connect(global).await?;
     let key = Printed(&args.key.0).to_string();
-    let found = client.get(args.key.0.clone()).await;
+    let found = match (args.offset, args.length) {
+        (None, None) => client.get(args.key.0.clone()).await,
+        (offset, length) => part(&client, args.key.0.clone(), (offset, length)).await,
+    };
     let found = found.map_err(Failure::of(format!("get {key}")))?;
     let entry = found.ok_or(Failure::NoSuchKey { key })?;
     let to_stdout = args.file == Path::new("-");
@@ -47,6 +50,19 @@ pub(super) async fn get(
             output.record(record)
         }
     }
+}
+
+/// An entry with a part of its value.
+async fn part(
+    client: &Client,
+    key: Vec<u8>,
+    (offset, length): (Option<u64>, Option<u64>),
+) -> Result<Option<Entry>, Error> {
+    let found = client.get(key).part(offset.unwrap_or(0), length).await?;
+    Ok(found.map(|part| Entry {
+        metadata: part.metadata,
+        value: part.value,
+    }))
 }
 
 /// Writes beside the name first. What is no regular file, such as a pipe, is written to as is.

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::connect;
+use super::extended::follow;
 use super::logs::{capacity, configuration_of, limits, section};
-use crate::args::{GlobalArgs, LogArgs};
+use crate::args::{GlobalArgs, LogArgs, LogKind};
 use crate::connect::{config, connect_with, one_drive};
 use crate::failure::Failure;
 use crate::output::{Content, Format, Output, Section};
@@ -151,6 +152,12 @@ pub(super) async fn log(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let client = connect(global).await?;
+    if args.follow {
+        return match args.kind {
+            LogKind::Messages => follow(&client, output).await,
+            _ => Err(Failure::Usage("only messages can be followed".to_owned())),
+        };
+    }
     let kind = LogType::from(args.kind);
     let mut log = client.log(&[kind]);
     if let Some(name) = args.name {

@@ -4,8 +4,11 @@
 //! time is an argument, the span since the connection was made; effects are values. Not here:
 //! moving bytes (`net`), and what the bodies of requests mean ([`crate::ops`]).
 //!
-//! In layer order: `request` (what goes in and comes out), `hello` (how a drive greets),
-//! `outgoing` (bytes to be written), `session` (sequences, signatures, deadlines).
+//! In layer order: `capabilities` (what a drive can beyond the protocol), `request` (what goes in
+//! and comes out), `hello` (how a drive greets), `outgoing` (bytes to be written), `session`
+//! (sequences, signatures, deadlines).
+
+mod capabilities;
 
 mod request;
 
@@ -15,6 +18,7 @@ mod outgoing;
 
 mod session;
 
+pub use capabilities::{CAPABILITIES_LOG, Capabilities};
 pub use hello::Hello;
 pub use outgoing::Outgoing;
 pub use request::{Hints, Manner, Patience, Reply, Request, Special};

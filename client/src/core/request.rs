@@ -120,14 +120,16 @@ impl Request {
         self.body.as_ref()?.key_value.as_ref()
     }
 
-    /// Bytes of the value and of all that belongs to the key.
+    /// Bytes of the value and of all that belongs to the key, or to the keys.
     pub fn bytes(&self) -> usize {
         let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
         let entry = self.key_value().map_or(0, |entry| {
             let versions = length(&entry.db_version) + length(&entry.new_version);
             length(&entry.key) + versions + length(&entry.tag)
         });
-        self.value.len() + entry
+        let list = self.body.as_ref().and_then(|body| body.key_list.as_ref());
+        let keys = list.map_or(0, |list| list.key.iter().map(Bytes::len).sum());
+        self.value.len() + entry + keys
     }
 
     /// Whether the drive may be told by when to have begun it. A batch that it has given up would

@@ -15,14 +15,14 @@ use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::Priority;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
-use tokio::sync::{TryAcquireError, oneshot};
+use tokio::sync::{OnceCell, TryAcquireError, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::driver::{Driver, Input};
 use super::shared::{Queued, Shared, Waiter};
 use super::tls::handshake;
 use crate::config::Config;
-use crate::core::{Hello, Hints, Manner, Reply, Request, Session, Signer};
+use crate::core::{Capabilities, Hello, Hints, Manner, Reply, Request, Session, Signer};
 use crate::error::{ConnectError, Disconnected, Error, HelloError, TlsError};
 use crate::limits::{MAX_TIMEOUT_MS, REQUEST_OVERHEAD};
 use crate::trust::{Fingerprint, Trust};
@@ -42,6 +42,7 @@ struct Handle {
     priority: Option<Priority>,
     budget: u32,
     batches: AtomicU32,
+    capabilities: OnceCell<Capabilities>,
 }
 
 /// What a connection runs over.
@@ -140,6 +141,7 @@ impl Connection {
             priority: config.priority,
             budget,
             batches: AtomicU32::new(0),
+            capabilities: OnceCell::new(),
         };
         Ok(Self {
             handle: Arc::new(handle),
@@ -152,6 +154,16 @@ impl Connection {
 
     pub(crate) fn channel(&self) -> Channel {
         self.handle.channel
+    }
+
+    /// The time for a request that says nothing of it.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.handle.timeout
+    }
+
+    /// What the drive can beyond the protocol, once it was asked.
+    pub(crate) fn capabilities(&self) -> &OnceCell<Capabilities> {
+        &self.handle.capabilities
     }
 
     /// Refuses to send a secret where everybody could read it.

@@ -6,6 +6,7 @@ use kinetic_proto::schema::command::KeyValue;
 
 use super::answer::{awaitable, found};
 use super::entry::{Entry, Metadata};
+use super::part::GetPart;
 use crate::core::{Manner, Patience, Reply, Request};
 use crate::error::Error;
 use crate::net::Connection;
@@ -57,6 +58,13 @@ read! {
 }
 
 impl Get {
+    /// Only so many bytes of the value from this one on, to its end where nothing is said: an
+    /// extension, which only some drives know.
+    pub fn part(self, offset: u64, length: impl Into<Option<u64>>) -> GetPart {
+        let part = GetPart::new(self.connection, self.key, (offset, length.into()));
+        part.in_manner(self.manner)
+    }
+
     async fn run(self) -> Result<Option<Entry>, Error> {
         let request = Request::of_key(MessageType::GET, keyed(&self.key, None));
         let reply = found(self.connection.call(request, self.manner).await)?;

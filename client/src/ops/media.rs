@@ -107,17 +107,8 @@ impl MediaScan {
         // The end of the request comes back when it was reached; without one nothing does.
         let reached = found.end_key.filter(|end| !end.is_empty());
         let reached = reached.filter(|end| asked.is_none_or(|asked| end < asked));
-        let forward = match (&self.start, &reached) {
-            (Bound::Included(start), Some(reached)) => reached >= start,
-            (Bound::Excluded(start), Some(reached)) => reached > start,
-            _ => true,
-        };
-        if !forward {
-            let problem = AnswerProblem::OutOfOrder;
-            return Err(Error::Unusable {
-                request: kind,
-                problem,
-            });
+        if let Some(reached) = &reached {
+            get_on(kind, &self.start, reached)?;
         }
         Ok(Scanned {
             bad: found.keys,
@@ -164,7 +155,26 @@ impl MediaOptimize {
 
 awaitable!(MediaOptimize => ());
 
-fn range_of((start, end): (&Bound<Bytes>, &Bound<Bytes>)) -> command::Range {
+/// Refuses an answer that got no further than its request began: to go on from there would never
+/// end.
+pub(super) fn get_on(
+    request: MessageType,
+    start: &Bound<Bytes>,
+    reached: &Bytes,
+) -> Result<(), Error> {
+    let forward = match start {
+        Bound::Included(start) => reached >= start,
+        Bound::Excluded(start) => reached > start,
+        Bound::Unbounded => true,
+    };
+    let problem = AnswerProblem::OutOfOrder;
+    match forward {
+        true => Ok(()),
+        false => Err(Error::Unusable { request, problem }),
+    }
+}
+
+pub(super) fn range_of((start, end): (&Bound<Bytes>, &Bound<Bytes>)) -> command::Range {
     let split = |bound: &Bound<Bytes>| match bound {
         Bound::Included(key) => (Some(key.clone()), Some(true)),
         Bound::Excluded(key) => (Some(key.clone()), Some(false)),
@@ -181,7 +191,11 @@ fn range_of((start, end): (&Bound<Bytes>, &Bound<Bytes>)) -> command::Range {
     }
 }
 
-fn request(kind: MessageType, range: command::Range, quantum: Option<Duration>) -> Request {
+pub(super) fn request(
+    kind: MessageType,
+    range: command::Range,
+    quantum: Option<Duration>,
+) -> Request {
     let body = Body {
         range: Some(range),
         ..Body::default()

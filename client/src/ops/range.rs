@@ -1,4 +1,5 @@
-//! GETKEYRANGE: keys in order, as a stream that asks for page after page.
+//! GETKEYRANGE and RANGE_METADATA: keys in order, or entries without their values, as a stream that
+//! asks for page after page.
 //!
 //! Guarantees: every key of the range once, in order, however many there are; the end is an empty
 //! page, since a page may be short for other reasons; a drive whose pages do not advance is an
@@ -17,8 +18,12 @@ use kinetic_proto::limits::{MAX_KEY_RANGE_COUNT, MAX_KEY_SIZE};
 use kinetic_proto::schema::command::{self, Body};
 
 use super::answer::{Answer, mannered};
+use super::count::Count;
+use super::digest::Digest;
+use super::entry::Metadata;
+use super::extension::require;
 use super::media::MediaScan;
-use crate::core::{Manner, Request};
+use crate::core::{Manner, Reply, Request};
 use crate::error::{AnswerProblem, Error};
 use crate::net::Connection;
 
@@ -117,10 +122,37 @@ impl Range {
         MediaScan::new(self.connection, (self.start, self.end))
     }
 
+    /// How many keys there are; order, limit and page are of no account to it.
+    pub fn count(self) -> Count {
+        let count = Count::new(self.connection, (self.start, self.end));
+        count.in_manner(self.manner)
+    }
+
+    /// Sums over the entries; order, limit and page are of no account to it.
+    pub fn digest(self) -> Digest {
+        let digest = Digest::new(self.connection, (self.start, self.end));
+        digest.in_manner(self.manner)
+    }
+
+    /// Between which keys it lies.
+    pub fn bounds(&self) -> (Bound<Bytes>, Bound<Bytes>) {
+        (self.start.clone(), self.end.clone())
+    }
+
     /// The keys, as a stream.
     pub fn keys(self) -> Keys {
+        self.listing()
+    }
+
+    /// The entries without their values, as a stream. It takes the permissions RANGE and READ, and
+    /// is an extension, which only some drives know.
+    pub fn entries(self) -> Entries {
+        self.listing()
+    }
+
+    fn listing<T>(self) -> Listing<T> {
         let left = self.limit.unwrap_or(usize::MAX);
-        Keys {
+        Listing {
             range: self,
             left,
             ready: VecDeque::new(),
@@ -130,7 +162,7 @@ impl Range {
     }
 
     /// One page, and what it asks next is behind it.
-    fn request(&self, count: usize) -> Request {
+    fn request(&self, kind: MessageType, count: usize) -> Request {
         let (start_key, start_inclusive) = flatten(&self.start);
         let (mut end_key, mut end_inclusive) = flatten(&self.end);
         if end_key.is_none() && self.connection.hello().is_before_4() {
@@ -145,13 +177,13 @@ impl Range {
             end_key,
             max_returned: Some(count),
             reverse: Some(self.order == Order::Descending),
-            keys: Vec::new(),
+            ..command::Range::default()
         };
         let body = Body {
             range: Some(range),
             ..Body::default()
         };
-        Request::with_body(MessageType::GETKEYRANGE, body)
+        Request::with_body(kind, body)
     }
 
     /// Whether the key lies where a next page must go on.
@@ -169,53 +201,122 @@ impl Range {
     }
 }
 
-/// The keys of a [`Range`]: a [`Stream`], and without further crates [`Keys::next`] and
-/// [`Keys::collect`].
+/// What a [`Range`] holds: a [`Stream`], and without further crates [`Listing::next`] and
+/// [`Listing::collect`].
 #[must_use = "a stream does nothing until it is read"]
-pub struct Keys {
+pub struct Listing<T> {
     range: Range,
     left: usize,
-    ready: VecDeque<Bytes>,
-    page: Option<Answer<Vec<Bytes>>>,
+    ready: VecDeque<T>,
+    page: Option<Answer<Vec<T>>>,
     finished: bool,
 }
 
-impl Keys {
-    /// The next key; `None` at the end and after an error.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+/// The keys of a [`Range`].
+pub type Keys = Listing<Bytes>;
+
+/// The entries of a [`Range`], without their values.
+pub type Entries = Listing<ListedEntry>;
+
+/// An entry without its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedEntry {
+    /// The key, version, tag and algorithm.
+    pub metadata: Metadata,
+    /// Bytes of the value.
+    pub value_length: u64,
+}
+
+/// What a range can be listed as: keys or [`ListedEntry`].
+pub trait Listed: Sized + Send + Unpin + 'static {
+    /// The request that lists them.
+    const REQUEST: MessageType;
+
+    /// The key that the next page goes on behind.
+    fn key(&self) -> &Bytes;
+
+    /// Those of one page.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`]: an answer that lacks what it must have.
+    fn page(reply: Reply) -> Result<Vec<Self>, Error>;
+}
+
+impl Listed for Bytes {
+    const REQUEST: MessageType = MessageType::GETKEYRANGE;
+
+    fn key(&self) -> &Bytes {
+        self
+    }
+
+    fn page(reply: Reply) -> Result<Vec<Self>, Error> {
+        Ok(reply.body.range.map(|range| range.keys).unwrap_or_default())
+    }
+}
+
+impl Listed for ListedEntry {
+    const REQUEST: MessageType = MessageType::RANGE_METADATA;
+
+    fn key(&self) -> &Bytes {
+        &self.metadata.key
+    }
+
+    fn page(reply: Reply) -> Result<Vec<Self>, Error> {
+        let listed = reply.body.found.into_iter().map(|found| {
+            let told = found.key_value?;
+            let value_length = told.value_length?;
+            let metadata = Metadata::read(told, None)?;
+            Some(Self {
+                metadata,
+                value_length,
+            })
+        });
+        let listed: Option<Vec<Self>> = listed.collect();
+        listed.ok_or(Error::Unusable {
+            request: Self::REQUEST,
+            problem: AnswerProblem::Missing("key or valueLength"),
+        })
+    }
+}
+
+impl<T: Listed> Listing<T> {
+    /// The next one; `None` at the end and after an error.
+    pub async fn next(&mut self) -> Option<Result<T, Error>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// All keys that are left.
+    /// All that are left.
     ///
     /// # Errors
     /// That of the first page that fails.
-    pub async fn collect(mut self) -> Result<Vec<Bytes>, Error> {
-        let mut keys = Vec::new();
-        while let Some(key) = self.next().await {
-            keys.push(key?);
+    pub async fn collect(mut self) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        while let Some(one) = self.next().await {
+            all.push(one?);
         }
-        Ok(keys)
+        Ok(all)
     }
 
-    fn ask(&self) -> Answer<Vec<Bytes>> {
-        let request = self.range.request(self.left);
+    fn ask(&self) -> Answer<Vec<T>> {
+        let request = self.range.request(T::REQUEST, self.left);
         let (connection, manner) = (self.range.connection.clone(), self.range.manner);
         Box::pin(async move {
-            let reply = connection.call(request, manner).await?;
-            Ok(reply.body.range.map(|range| range.keys).unwrap_or_default())
+            if T::REQUEST.is_extension() {
+                require(&connection, T::REQUEST, manner).await?;
+            }
+            T::page(connection.call(request, manner).await?)
         })
     }
 
-    fn take_in(&mut self, page: Vec<Bytes>) -> Result<(), Error> {
-        for key in &page {
-            if !self.range.expects(key) {
+    fn take_in(&mut self, page: Vec<T>) -> Result<(), Error> {
+        for one in &page {
+            if !self.range.expects(one.key()) {
                 return Err(Error::Unusable {
-                    request: MessageType::GETKEYRANGE,
+                    request: T::REQUEST,
                     problem: AnswerProblem::OutOfOrder,
                 });
             }
-            self.range.continue_behind(key);
+            self.range.continue_behind(one.key());
         }
         self.finished = page.is_empty();
         self.ready.extend(page);
@@ -226,8 +327,8 @@ impl Keys {
 // Of each page.
 mannered!(Range);
 
-impl Stream for Keys {
-    type Item = Result<Bytes, Error>;
+impl<T: Listed> Stream for Listing<T> {
+    type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -235,9 +336,9 @@ impl Stream for Keys {
             if this.left == 0 {
                 return Poll::Ready(None);
             }
-            if let Some(key) = this.ready.pop_front() {
+            if let Some(one) = this.ready.pop_front() {
                 this.left -= 1;
-                return Poll::Ready(Some(Ok(key)));
+                return Poll::Ready(Some(Ok(one)));
             }
             if this.finished {
                 return Poll::Ready(None);
@@ -256,9 +357,9 @@ impl Stream for Keys {
     }
 }
 
-impl std::fmt::Debug for Keys {
+impl<T> std::fmt::Debug for Listing<T> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Keys")
+        out.debug_struct("Listing")
             .field("range", &self.range)
             .field("left", &self.left)
             .finish_non_exhaustive()

@@ -7,25 +7,30 @@ use std::fmt;
 
 use crate::schema::command::MessageType as Known;
 
+/// The least number of a message type that the protocol does not have.
+const FIRST_EXTENSION: i32 = 1000;
+
 /// The number in `header.messageType`. The constants can be matched on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageType(pub i32);
 
 macro_rules! requests {
-    ($($name:ident = $known:ident,)*) => {
+    ($(#[$doc:meta])* $all:ident: $($name:ident = $known:ident,)*) => {
         impl MessageType {
             $(
                 #[doc = concat!("The request `", stringify!($name), "`.")]
                 pub const $name: Self = Self(Known::$known as i32);
             )*
 
-            /// Every request of protocol 4.0.1.
-            pub const REQUESTS: &'static [Self] = &[$(Self::$name,)*];
+            $(#[$doc])*
+            pub const $all: &'static [Self] = &[$(Self::$name,)*];
         }
     };
 }
 
 requests! {
+    /// Every request of protocol 4.0.1.
+    REQUESTS:
     GET = Get,
     PUT = Put,
     DELETE = Delete,
@@ -48,13 +53,24 @@ requests! {
     SET_POWER_LEVEL = SetPowerLevel,
 }
 
+requests! {
+    /// Every request beyond the protocol. A drive lists in its log of capabilities which it knows.
+    EXTENSIONS:
+    COUNT = Count,
+    EXISTS = Exists,
+    GET_PART = GetPart,
+    MULTI_GET = MultiGet,
+    RANGE_METADATA = RangeMetadata,
+    RANGE_DIGEST = RangeDigest,
+}
+
 impl MessageType {
     /// Whether the number is one a request can have; unknown even numbers are requests too.
     pub const fn is_request(self) -> bool {
         self.0 > 0 && self.0 % 2 == 0
     }
 
-    /// Whether protocol 4.0.1 knows the number, as a request or a response.
+    /// Whether protocol 4.0.1 or an extension has the number, as a request or a response.
     pub fn is_known(self) -> bool {
         Known::try_from(self.0).is_ok_and(|known| known != Known::InvalidMessageType)
     }
@@ -66,6 +82,11 @@ impl MessageType {
         } else {
             None
         }
+    }
+
+    /// Whether it is a request or a response beyond the protocol.
+    pub const fn is_extension(self) -> bool {
+        self.0 >= FIRST_EXTENSION
     }
 
     /// The name in the protocol, if it has one.
@@ -103,13 +124,19 @@ mod tests {
 
     #[test]
     fn a_response_is_one_less_than_its_request() {
-        for request in MessageType::REQUESTS {
+        for request in MessageType::REQUESTS.iter().chain(MessageType::EXTENSIONS) {
             let response = request.response().unwrap();
             assert!(response.is_known() && !response.is_request(), "{request}");
             let name = format!("{}_RESPONSE", request.name().unwrap());
             assert_eq!(response.name(), Some(name.as_str()));
         }
         assert_eq!(MessageType(1000).response(), Some(MessageType(999)));
+    }
+
+    #[test]
+    fn extensions_are_told_from_the_protocol_by_their_numbers() {
+        assert!(MessageType::EXTENSIONS.iter().all(|one| one.is_extension()));
+        assert!(!MessageType::REQUESTS.iter().any(|one| one.is_extension()));
     }
 
     #[test]

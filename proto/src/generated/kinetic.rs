@@ -140,6 +140,56 @@ pub mod command {
         pub batch: ::core::option::Option<Batch>,
         #[prost(message, optional, tag = "10")]
         pub power: ::core::option::Option<PowerManagement>,
+        /// Extensions.
+        #[prost(message, optional, tag = "1000")]
+        pub key_list: ::core::option::Option<KeyList>,
+        #[prost(message, repeated, tag = "1001")]
+        pub found: ::prost::alloc::vec::Vec<Found>,
+        #[prost(message, optional, tag = "1002")]
+        pub digest: ::core::option::Option<Digest>,
+    }
+    /// Extension: keys, and whether each of them is there.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct KeyList {
+        #[prost(bytes = "bytes", repeated, tag = "1")]
+        pub key: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+        /// In the order of the keys that were asked for.
+        #[prost(bool, repeated, tag = "2")]
+        pub present: ::prost::alloc::vec::Vec<bool>,
+    }
+    /// Extension: one entry of several.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Found {
+        #[prost(message, optional, tag = "1")]
+        pub status: ::core::option::Option<Status>,
+        #[prost(message, optional, tag = "2")]
+        pub key_value: ::core::option::Option<KeyValue>,
+        /// Bytes of the value behind the message that belong to this entry.
+        #[prost(uint64, optional, tag = "3")]
+        pub value_length: ::core::option::Option<u64>,
+    }
+    /// Extension: what a range holds, part by part.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Digest {
+        #[prost(message, repeated, tag = "1")]
+        pub part: ::prost::alloc::vec::Vec<digest::Part>,
+    }
+    /// Nested message and enum types in `Digest`.
+    pub mod digest {
+        /// The keys behind the part before, up to and with endKey.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+        pub struct Part {
+            #[prost(bytes = "bytes", optional, tag = "1")]
+            pub end_key: ::core::option::Option<::prost::bytes::Bytes>,
+            #[prost(uint64, optional, tag = "2")]
+            pub count: ::core::option::Option<u64>,
+            /// Bytes of values.
+            #[prost(uint64, optional, tag = "3")]
+            pub bytes: ::core::option::Option<u64>,
+            /// SHA-256.
+            #[prost(bytes = "bytes", optional, tag = "4")]
+            pub digest: ::core::option::Option<::prost::bytes::Bytes>,
+        }
     }
     /// Body of SET_POWER_LEVEL.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -295,6 +345,13 @@ pub mod command {
         pub force: ::core::option::Option<bool>,
         #[prost(enumeration = "Synchronization", optional, tag = "9")]
         pub synchronization: ::core::option::Option<i32>,
+        /// Extensions, in bytes of the value.
+        #[prost(uint64, optional, tag = "1000")]
+        pub offset: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag = "1001")]
+        pub length: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag = "1002")]
+        pub value_length: ::core::option::Option<u64>,
     }
     /// A range of keys, and the keys found in it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -313,6 +370,14 @@ pub mod command {
         pub reverse: ::core::option::Option<bool>,
         #[prost(bytes = "bytes", repeated, tag = "8")]
         pub keys: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+        /// Extensions.
+        #[prost(uint64, optional, tag = "1000")]
+        pub count: ::core::option::Option<u64>,
+        #[prost(bool, optional, tag = "1001")]
+        pub with_values: ::core::option::Option<bool>,
+        /// Last key of each part, ascending.
+        #[prost(bytes = "bytes", repeated, tag = "1002")]
+        pub split: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     }
     /// Cluster version or firmware.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1084,6 +1149,19 @@ pub mod command {
         AbortBatch = 46,
         SetPowerLevelResponse = 47,
         SetPowerLevel = 48,
+        /// Extensions.
+        CountResponse = 1001,
+        Count = 1002,
+        ExistsResponse = 1003,
+        Exists = 1004,
+        GetPartResponse = 1005,
+        GetPart = 1006,
+        MultiGetResponse = 1007,
+        MultiGet = 1008,
+        RangeMetadataResponse = 1009,
+        RangeMetadata = 1010,
+        RangeDigestResponse = 1011,
+        RangeDigest = 1012,
     }
     impl MessageType {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -1133,6 +1211,18 @@ pub mod command {
                 Self::AbortBatch => "ABORT_BATCH",
                 Self::SetPowerLevelResponse => "SET_POWER_LEVEL_RESPONSE",
                 Self::SetPowerLevel => "SET_POWER_LEVEL",
+                Self::CountResponse => "COUNT_RESPONSE",
+                Self::Count => "COUNT",
+                Self::ExistsResponse => "EXISTS_RESPONSE",
+                Self::Exists => "EXISTS",
+                Self::GetPartResponse => "GET_PART_RESPONSE",
+                Self::GetPart => "GET_PART",
+                Self::MultiGetResponse => "MULTI_GET_RESPONSE",
+                Self::MultiGet => "MULTI_GET",
+                Self::RangeMetadataResponse => "RANGE_METADATA_RESPONSE",
+                Self::RangeMetadata => "RANGE_METADATA",
+                Self::RangeDigestResponse => "RANGE_DIGEST_RESPONSE",
+                Self::RangeDigest => "RANGE_DIGEST",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1179,6 +1269,18 @@ pub mod command {
                 "ABORT_BATCH" => Some(Self::AbortBatch),
                 "SET_POWER_LEVEL_RESPONSE" => Some(Self::SetPowerLevelResponse),
                 "SET_POWER_LEVEL" => Some(Self::SetPowerLevel),
+                "COUNT_RESPONSE" => Some(Self::CountResponse),
+                "COUNT" => Some(Self::Count),
+                "EXISTS_RESPONSE" => Some(Self::ExistsResponse),
+                "EXISTS" => Some(Self::Exists),
+                "GET_PART_RESPONSE" => Some(Self::GetPartResponse),
+                "GET_PART" => Some(Self::GetPart),
+                "MULTI_GET_RESPONSE" => Some(Self::MultiGetResponse),
+                "MULTI_GET" => Some(Self::MultiGet),
+                "RANGE_METADATA_RESPONSE" => Some(Self::RangeMetadataResponse),
+                "RANGE_METADATA" => Some(Self::RangeMetadata),
+                "RANGE_DIGEST_RESPONSE" => Some(Self::RangeDigestResponse),
+                "RANGE_DIGEST" => Some(Self::RangeDigest),
                 _ => None,
             }
         }

@@ -73,8 +73,14 @@ fn published_frames_are_read_and_verify() {
 
 #[test]
 fn every_message_type_is_listed_with_its_numbers() {
-    let listed: Vec<Vec<String>> = rows("Message types");
-    let expected: Vec<[String; 3]> = MessageType::REQUESTS
+    assert_lists("Message types", MessageType::REQUESTS);
+    assert_lists("Extensions", MessageType::EXTENSIONS);
+}
+
+/// The table under a heading has these requests in the first place of its rows, and no others.
+fn assert_lists(heading: &str, requests: &[MessageType]) {
+    let listed: Vec<Vec<String>> = rows(heading);
+    let expected: Vec<[String; 3]> = requests
         .iter()
         .map(|request| {
             let response = request.response().unwrap();
@@ -151,6 +157,15 @@ fn every_limit_is_listed_as_it_is() {
         ("Connections", limits::MAX_CONNECTIONS),
         ("Identities", limits::MAX_IDENTITY_COUNT),
         ("Nested pushes", limits::MAX_PUSH_DEPTH),
+        (
+            "Keys in an EXISTS or MULTI_GET",
+            limits::MAX_KEYS_PER_REQUEST,
+        ),
+        ("Values in an answer to MULTI_GET", limits::MAX_FOUND_SIZE),
+        (
+            "Parts in an answer to RANGE_DIGEST",
+            limits::MAX_DIGEST_PARTS,
+        ),
     ] {
         let row = listed.iter().find(|row| row[0] == name);
         assert_eq!(

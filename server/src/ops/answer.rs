@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kinetic_proto::StatusCode;
-use kinetic_proto::schema::command::{GetLog, P2pOperation, Status};
+use kinetic_proto::schema::command::{Body, GetLog, P2pOperation, Status};
 use kinetic_store::Attributes;
 
 /// Status, body and value of a response.
@@ -36,6 +36,8 @@ pub enum AnswerBody {
         /// Where a next one goes on.
         end_key: Option<Bytes>,
     },
+    /// What an operation beyond the protocol answers.
+    Extended(Box<Body>),
     /// Logs.
     Log(Box<GetLog>),
     /// What came of each operation of a push.

@@ -64,6 +64,7 @@ pub fn member(request: Request, access: &Access) -> Result<Mutation, Status> {
         | Request::Flush
         | Request::Logs(_)
         | Request::Push(_)
+        | Request::Extended(_)
         | Request::Security(_)
         | Request::Setup(_)
         | Request::Power(_)

@@ -11,18 +11,14 @@ use kinetic_proto::schema::command::{GetLog, Status};
 
 use super::acl_log::{self, ACL_LOG};
 use super::answer::{Answer, AnswerBody};
+use super::extended::{CAPABILITIES_LOG, capabilities};
 use super::invalid::Invalid;
+use super::messages_log;
 use super::scrub_log::{self, SCRUB_LOG};
 use super::status::locked;
 use crate::auth::{Access, Channel, Grant, grant, with_known_key};
 use crate::device::{Device, Open};
 use crate::limits::{LOG_TYPES, WARNINGS};
-
-/// The device log that lists what this drive can beyond the protocol. A client asks for it first.
-pub const CAPABILITIES_LOG: &[u8] = b"org.kinetic.capabilities";
-
-/// Its content: JSON, no extensions yet, and the device logs beside this one.
-const CAPABILITIES: &[u8] = br#"{"extensions":[],"logs":["org.kinetic.acl","org.kinetic.scrub"]}"#;
 
 /// A GETLOG.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +49,7 @@ impl Logs {
 /// What somebody may read.
 #[derive(Debug)]
 pub struct Permit {
-    _logs: Grant<grant::GetLog>,
+    logs: Grant<grant::GetLog>,
     /// Where the list of identities was asked for.
     list: Option<Grant<grant::Security>>,
     /// Where it was asked what scrub has found.
@@ -72,7 +68,7 @@ impl Logs {
             return Err(Invalid::LogNeedsTls(ACL_LOG).into());
         }
         Ok(Permit {
-            _logs: access.to_drive()?,
+            logs: access.to_drive()?,
             list: wants_list.then(|| access.to_drive()).transpose()?,
             scrub: wants(SCRUB_LOG).then(|| access.to_drive()).transpose()?,
         })
@@ -166,9 +162,12 @@ fn device_log(
     }
     match (request.device_log.as_deref(), &permit.list) {
         (None, _) => absent("GETLOG DEVICE needs device.name".to_owned()),
-        (Some(CAPABILITIES_LOG), _) => Ok(Bytes::from_static(CAPABILITIES)),
+        (Some(CAPABILITIES_LOG), _) => Ok(capabilities()),
         (Some(_), Some(grant)) => acl_log::content(grant, device).map_err(Status::from),
         (Some(name), None) => {
+            if let Some(from) = messages_log::asked_from(name) {
+                return Ok(messages_log::content(&permit.logs, device, from));
+            }
             let shown = String::from_utf8_lossy(name.get(..name.len().min(64)).unwrap_or(name));
             absent(format!("there is no device log named `{shown}`"))
         }

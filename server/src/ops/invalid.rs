@@ -56,6 +56,30 @@ pub enum Invalid {
         /// The most in one request.
         limit: usize,
     },
+    /// More keys than one request may name.
+    #[error(
+        "the request names {count} keys, and the limit is {limit} keys; ask in several requests"
+    )]
+    TooManyKeysNamed {
+        /// Keys named.
+        count: usize,
+        /// The most keys in one request.
+        limit: usize,
+    },
+    /// A digest of more parts than fit one answer.
+    #[error("the digest has {count} splits, and the limit is {limit} splits")]
+    TooManySplits {
+        /// Splits named.
+        count: usize,
+        /// The most splits in one request.
+        limit: usize,
+    },
+    /// Splits that do not ascend.
+    #[error("each split of a digest must be greater than the one before it")]
+    SplitsOutOfOrder,
+    /// Two ways to part a range.
+    #[error("a digest is parted by split or by maxReturned, not by both")]
+    SplitsAndEntries,
     /// A GETLOG that asks for nothing.
     #[error("GETLOG needs at least one type")]
     NoLogTypes,

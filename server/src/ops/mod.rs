@@ -4,10 +4,10 @@
 //! makes it [`Work`]: an answer that is ready, a write for the store's queue, or a read that may
 //! have to wait for the disk. In layer order: [`acl`] (lists of identities), [`invalid`],
 //! [`answer`], [`status`] (errors to statuses), [`entry`] (fields that operations share), the
-//! operations ([`acl_log`] and [`scrub_log`] are parts of [`get_log`], [`tags`] of [`media_scan`]),
+//! operations ([`acl_log`], [`scrub_log`] and [`messages_log`] are parts of [`get_log`], [`tags`]
+//! of [`media_scan`], [`walk`] of those on ranges; [`extended`] has those beyond the protocol),
 //! [`change`] (those that change the drive itself), [`request`], [`batch`] (several requests as
-//! one), [`work`].
-//! Not here: sockets, queues, threads (`net`), and who speaks (`session`).
+//! one), [`work`]. Not here: sockets, queues, threads (`net`), and who speaks (`session`).
 
 pub mod acl;
 
@@ -33,6 +33,20 @@ pub mod neighbour;
 
 pub mod range;
 
+pub mod walk;
+
+pub mod count;
+
+pub mod range_metadata;
+
+pub mod range_digest;
+
+pub mod multi_get;
+
+pub mod exists;
+
+pub mod get_part;
+
 pub mod tags;
 
 pub mod media_scan;
@@ -46,6 +60,10 @@ pub mod push;
 pub mod acl_log;
 
 pub mod scrub_log;
+
+pub mod messages_log;
+
+pub mod extended;
 
 pub mod get_log;
 

@@ -36,29 +36,34 @@ impl KeysInRange {
     pub fn parse(range: Option<Range>, limits: &Limits) -> Result<Self, Invalid> {
         let range = range.unwrap_or_default();
         let count = most_keys(&range, limits)?;
-        // Copies: the keys are slices of the whole message.
-        let end_of = |key: Bytes, inclusive: Option<bool>| match inclusive {
-            Some(true) => Bound::Included(Bytes::copy_from_slice(&key)),
-            Some(false) | None => Bound::Excluded(Bytes::copy_from_slice(&key)),
-        };
         Ok(Self {
-            range: KeyRange {
-                start: match (range.start_key, range.start_key_inclusive) {
-                    // Nothing said about the start: the empty key is a key like any other.
-                    (None, None) => Bound::Unbounded,
-                    (key, inclusive) => end_of(key.unwrap_or_default(), inclusive),
-                },
-                end: range
-                    .end_key
-                    .map_or(Bound::Unbounded, |key| end_of(key, range.end_key_inclusive)),
-                direction: match range.reverse {
-                    Some(true) => Direction::Backward,
-                    Some(false) | None => Direction::Forward,
-                },
-            },
+            range: bounds(range),
             count,
             found: Vec::new(),
         })
+    }
+}
+
+/// Which keys a range is about.
+pub(super) fn bounds(range: Range) -> KeyRange {
+    // Copies: the keys are slices of the whole message.
+    let end_of = |key: Bytes, inclusive: Option<bool>| match inclusive {
+        Some(true) => Bound::Included(Bytes::copy_from_slice(&key)),
+        Some(false) | None => Bound::Excluded(Bytes::copy_from_slice(&key)),
+    };
+    KeyRange {
+        start: match (range.start_key, range.start_key_inclusive) {
+            // Nothing said about the start: the empty key is a key like any other.
+            (None, None) => Bound::Unbounded,
+            (key, inclusive) => end_of(key.unwrap_or_default(), inclusive),
+        },
+        end: range
+            .end_key
+            .map_or(Bound::Unbounded, |key| end_of(key, range.end_key_inclusive)),
+        direction: match range.reverse {
+            Some(true) => Direction::Backward,
+            Some(false) | None => Direction::Forward,
+        },
     }
 }
 
@@ -124,7 +129,7 @@ pub fn run(
 }
 
 /// Whether no key can lie between the ends.
-fn is_empty(range: &KeyRange) -> bool {
+pub(super) fn is_empty(range: &KeyRange) -> bool {
     match (&range.start, &range.end) {
         // Nothing is below the empty key.
         (_, Bound::Excluded(end)) if end.is_empty() => true,

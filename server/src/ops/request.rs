@@ -8,6 +8,7 @@ use prost::Message;
 
 use super::delete::Delete;
 use super::entry::Source;
+use super::extended::Extended;
 use super::get::Get;
 use super::get_log::Logs;
 use super::get_version::GetVersion;
@@ -62,6 +63,8 @@ pub enum Request {
     Push(Push),
     /// Opens, commits or forgets the batch that its header names.
     Batch(Control),
+    /// Something beyond the protocol.
+    Extended(Box<Extended>),
     /// Changes identities or PINs.
     Security(Security),
     /// Changes cluster version or firmware.
@@ -141,6 +144,10 @@ impl Request {
                 SetPower::parse(power).map(Self::Power)
             }
             MessageType::PINOP => Err(Invalid::NeedsPin(kind)),
+            kind if kind.is_request() && kind.is_extension() => {
+                let request = Extended::parse(kind, command, source)?;
+                Ok(Self::Extended(Box::new(request)))
+            }
             kind if !kind.is_request() => Err(Invalid::NotARequest(kind)),
             kind if kind.is_known() => Err(Invalid::Unsupported(kind)),
             kind => Err(Invalid::UnknownType(kind)),

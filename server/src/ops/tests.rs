@@ -10,6 +10,7 @@ use kinetic_store::{Commit, CommitError, Completion, Effort, Priority};
 use prost::Message as _;
 
 use super::entry::Source;
+use super::extended::CAPABILITIES_LOG;
 use super::*;
 use crate::auth::{Access, Channel, Identity, IdentityTable, Permission, Scope};
 use crate::device::Device;
@@ -356,13 +357,10 @@ fn every_log_has_content() {
 #[test]
 fn a_device_log_is_found_by_its_name_only() {
     let bed = bed();
-    let (answer, log) = bed.log(&[7], Some(get_log::CAPABILITIES_LOG));
+    let (answer, log) = bed.log(&[7], Some(CAPABILITIES_LOG));
     assert_eq!(answer.code(), StatusCode::SUCCESS);
     assert!(answer.value.starts_with(b"{"));
-    assert_eq!(
-        log.device.unwrap().name.as_deref(),
-        Some(get_log::CAPABILITIES_LOG)
-    );
+    assert_eq!(log.device.unwrap().name.as_deref(), Some(CAPABILITIES_LOG));
     let (answer, log) = bed.log(&[7, 6], Some(b"com.example"));
     assert_eq!(answer.code(), StatusCode::NOT_FOUND);
     assert!(log.limits.is_some());

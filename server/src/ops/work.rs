@@ -9,6 +9,7 @@ use kinetic_store::{Durability, Effort, Mutation};
 
 use super::answer::Answer;
 use super::change::Change;
+use super::extended::{self, Extended};
 use super::get::{self, Extent};
 use super::media_optimize::{self, MediaOptimize};
 use super::media_scan::{self, MediaScan};
@@ -61,6 +62,8 @@ pub enum Read {
     MediaScan(Access, Box<MediaScan>, Deadline),
     /// MEDIAOPTIMIZE, and by when it answers, done or not.
     MediaOptimize(Access, MediaOptimize, Deadline),
+    /// Something beyond the protocol, and by when it answers with what it has, where it can.
+    Extended(Access, Box<Extended>, Deadline),
 }
 
 /// Microseconds of the clock by which requests arrive.
@@ -81,7 +84,10 @@ impl Read {
             Self::Entry(..) | Self::Version(_) | Self::Neighbour(..) => {
                 Answer::of(status).with_entry()
             }
-            Self::Range(..) | Self::MediaScan(..) | Self::MediaOptimize(..) => Answer::of(status),
+            Self::Range(..)
+            | Self::MediaScan(..)
+            | Self::MediaOptimize(..)
+            | Self::Extended(..) => Answer::of(status),
         }
     }
 
@@ -103,6 +109,7 @@ impl Read {
             Self::MediaOptimize(access, request, _) => {
                 media_optimize::run(access, request, device, effort)?
             }
+            Self::Extended(access, request, _) => request.run(access, device, effort)?,
         })
     }
 
@@ -110,7 +117,10 @@ impl Read {
     /// of a kind that can be; soon enough for a client that has said nothing of it.
     #[must_use]
     pub fn within(mut self, limit_ms: Option<u64>, now_us: u64) -> Self {
-        if let Self::MediaScan(_, _, deadline) | Self::MediaOptimize(_, _, deadline) = &mut self {
+        if let Self::MediaScan(_, _, deadline)
+        | Self::MediaOptimize(_, _, deadline)
+        | Self::Extended(_, _, deadline) = &mut self
+        {
             let limit_ms = limit_ms.unwrap_or(BACKGROUND_MS);
             *deadline = Deadline(now_us.saturating_add(limit_ms.saturating_mul(1000)));
         }
@@ -124,6 +134,7 @@ impl Read {
             Self::MediaOptimize(_, request, deadline) if deadline.0 <= now_us => {
                 Some(request.cut_short())
             }
+            Self::Extended(_, request, deadline) if deadline.0 <= now_us => request.cut_short(),
             _ => None,
         }
     }
@@ -141,7 +152,7 @@ pub fn admit(kind: MessageType, access: &Access) -> Result<(), Denied> {
         MessageType::GETKEYRANGE | MessageType::MEDIASCAN | MessageType::MEDIAOPTIMIZE => {
             access.to_drive::<grant::Range>().map(drop)
         }
-        _ => Ok(()),
+        kind => extended::admit(kind, access),
     }
 }
 
@@ -189,6 +200,9 @@ pub fn begin(request: Request, access: &Access, device: &Device) -> Work {
             request,
             Deadline::default(),
         )),
+        Request::Extended(request) => {
+            Work::Read(Read::Extended(access.clone(), request, Deadline::default()))
+        }
         Request::Security(request) => match access.to_drive() {
             Ok(grant) => Work::Change(Change::Security(grant, request)),
             Err(denied) => Work::Done(Answer::of(denied.into())),

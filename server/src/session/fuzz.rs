@@ -160,7 +160,7 @@ const MOST_ANSWER_BYTES: usize = kinetic_proto::limits::FRAME_HEADER_SIZE
 mod tests {
     use kinetic_proto::MessageType;
     use kinetic_proto::schema::Command;
-    use kinetic_proto::schema::command::{Body, GetLog, KeyValue, Range};
+    use kinetic_proto::schema::command::{Body, GetLog, KeyList, KeyValue, Range};
 
     use super::*;
     use crate::ram_drive::{body, command, entry, frame};
@@ -208,6 +208,11 @@ mod tests {
             get_log: Some(Box::new(log)),
             ..Body::default()
         };
+        let part = KeyValue {
+            offset: Some(1),
+            length: Some(u64::MAX),
+            ..entry(b"ordinary")
+        };
         vec![
             command(1, MessageType::NOOP, None),
             start(2, 0),
@@ -222,18 +227,51 @@ mod tests {
             command(11, MessageType::GETLOG, Some(log)),
             command(12, MessageType::GET, body(entry(b"ordinary"))),
             command(13, MessageType::GETNEXT, body(entry(b""))),
-            start(14, 1),
-            of_batch(1, put(15, &[b'k'; 5000])),
-            of_batch(1, delete(16)),
-            of_batch(1, delete(17)),
-            end(18, 1),
-            start(19, 2),
-            of_batch(2, delete(20)),
-            of_batch(2, delete(21)),
-            of_batch(2, delete(22)),
-            of_batch(2, delete(23)),
-            end(24, 2),
+            command(14, MessageType::COUNT, Some(parted(None, Some(1)))),
+            command(15, MessageType::EXISTS, Some(several())),
+            command(16, MessageType::GET_PART, body(part)),
+            command(17, MessageType::MULTI_GET, Some(several())),
+            command(18, MessageType::RANGE_METADATA, Some(parted(None, None))),
+            command(
+                19,
+                MessageType::RANGE_DIGEST,
+                Some(parted(Some(b"m"), None)),
+            ),
+            start(20, 1),
+            of_batch(1, put(21, &[b'k'; 5000])),
+            of_batch(1, delete(22)),
+            of_batch(1, delete(23)),
+            end(24, 1),
+            start(25, 2),
+            of_batch(2, delete(26)),
+            of_batch(2, delete(27)),
+            of_batch(2, delete(28)),
+            of_batch(2, delete(29)),
+            end(30, 2),
         ]
+    }
+
+    fn parted(split: Option<&'static [u8]>, max_returned: Option<u32>) -> Body {
+        let range = Range {
+            split: split.into_iter().map(Bytes::from_static).collect(),
+            max_returned,
+            ..Range::default()
+        };
+        Body {
+            range: Some(range),
+            ..Body::default()
+        }
+    }
+
+    fn several() -> Body {
+        let list = KeyList {
+            key: vec![Bytes::from_static(b"ordinary"), Bytes::new()],
+            ..KeyList::default()
+        };
+        Body {
+            key_list: Some(list),
+            ..Body::default()
+        }
     }
 
     fn listed(commands: &[Vec<u8>]) -> Vec<u8> {

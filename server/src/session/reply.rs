@@ -94,6 +94,7 @@ impl Route {
                 ..KeyValueView::default()
             }),
             AnswerBody::Keys(_)
+            | AnswerBody::Extended(_)
             | AnswerBody::Scanned { .. }
             | AnswerBody::Log(_)
             | AnswerBody::Pushed(_)
@@ -140,6 +141,7 @@ impl Route {
                 }),
                 ..Body::default()
             },
+            AnswerBody::Extended(body) => *body,
             AnswerBody::Log(log) => Body {
                 get_log: Some(log),
                 ..Body::default()

@@ -58,6 +58,15 @@ pub struct Keys {
     pub beyond: Option<Bytes>,
 }
 
+/// What a turn of a walk over entries came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entries {
+    /// Keys in the order of the range, with what is stored under them.
+    pub entries: Vec<(Bytes, Metadata)>,
+    /// Where the turn ended: the next one goes on behind it. None where the range has ended.
+    pub beyond: Option<Bytes>,
+}
+
 /// Where a read goes, and how.
 #[derive(Debug, Clone, Copy)]
 struct Course<'a> {
@@ -167,6 +176,33 @@ impl Store {
         let walked = self.walk(Course::of(range, effort), visit);
         let beyond = walked.map_err(|obstacle| obstacle.error)?;
         Ok(Keys { keys, beyond })
+    }
+
+    /// One turn of a walk: up to `limit` entries of a range, in the order of its direction. Values
+    /// are not read. `limit` is 1 at least.
+    ///
+    /// # Errors
+    /// [`ReadError`]: a part of the index that the turn came to cannot be read, or is not in memory
+    /// where the effort is not to wait for the disk. What the turn had read by then is dropped.
+    pub fn entries(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+        effort: Effort,
+    ) -> Result<Entries, ReadError> {
+        let mut entries: Vec<(Bytes, Metadata)> = Vec::new();
+        let walked = self.walk(Course::of(range, effort), |key, metadata| {
+            entries.push((key, metadata));
+            if entries.len() < limit {
+                Walk::On
+            } else {
+                Walk::Stop
+            }
+        });
+        let stepped_over = walked.map_err(|obstacle| obstacle.error)?;
+        let last = entries.last().map(|(key, _)| key.clone());
+        let beyond = stepped_over.or(last.filter(|_| entries.len() >= limit));
+        Ok(Entries { entries, beyond })
     }
 
     /// Up to `limit` entries of a range, in the order of its direction, as far as they can be read.

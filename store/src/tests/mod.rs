@@ -264,6 +264,8 @@ fn check_ranges(drive: &Drive, model: &Model, choices: &mut Choices) {
         backward,
         inside.iter().rev().take(limit).cloned().collect::<Vec<_>>()
     );
+    check_entries(drive, model, (&range(Direction::Forward), &inside));
+    check_entries(drive, model, (&range(Direction::Backward), &inside));
     let next = drive
         .store
         .next(&low, Effort::Disk)
@@ -280,6 +282,25 @@ fn check_ranges(drive: &Drive, model: &Model, choices: &mut Choices) {
         previous,
         model.range(..high).next_back().map(|(key, _)| key.clone())
     );
+}
+
+/// A walk in turns of seven comes by each entry once and in order.
+fn check_entries(drive: &Drive, model: &Model, (range, inside): (&KeyRange, &[Bytes])) {
+    let (mut rest, mut walked) = (range.clone(), Vec::new());
+    loop {
+        let turn = drive.store.entries(&rest, 7, Effort::Disk).unwrap();
+        walked.extend(turn.entries);
+        let Some(key) = turn.beyond else { break };
+        rest.go_behind(key);
+    }
+    for (key, metadata) in &walked {
+        assert_eq!(metadata.value_length as usize, model[&key[..]].len());
+    }
+    let mut found: Vec<Bytes> = walked.into_iter().map(|(key, _)| key).collect();
+    if range.direction == Direction::Backward {
+        found.reverse();
+    }
+    assert_eq!(found, inside);
 }
 
 fn random_mutation(choices: &mut Choices, model: &mut Model) -> Mutation {

@@ -74,6 +74,24 @@ static BODY: &[Named] = &[
     (8, "pinOp", Part(&[(1, "pinOpType", Code(pin_operation))])),
     (9, "batch", Part(BATCH)),
     (10, "power", Part(&[(1, "level", Number)])),
+    (
+        1000,
+        "keyList",
+        Part(&[(1, "key", Bytes), (2, "present", Bytes)]),
+    ),
+    (1001, "found", Part(FOUND)),
+    (1002, "digest", Part(&[(1, "part", Part(DIGEST_PART))])),
+];
+static FOUND: &[Named] = &[
+    (1, "status", Part(STATUS)),
+    (2, "keyValue", Part(KEY_VALUE)),
+    (3, "valueLength", Number),
+];
+static DIGEST_PART: &[Named] = &[
+    (1, "endKey", Bytes),
+    (2, "count", Number),
+    (3, "bytes", Number),
+    (4, "digest", Bytes),
 ];
 static KEY_VALUE: &[Named] = &[
     (2, "newVersion", Bytes),
@@ -84,6 +102,9 @@ static KEY_VALUE: &[Named] = &[
     (7, "metadataOnly", Truth),
     (8, "force", Truth),
     (9, "synchronization", Code(synchronization)),
+    (1000, "offset", Number),
+    (1001, "length", Number),
+    (1002, "valueLength", Number),
 ];
 static RANGE: &[Named] = &[
     (1, "startKey", Bytes),
@@ -93,6 +114,9 @@ static RANGE: &[Named] = &[
     (5, "maxReturned", Number),
     (6, "reverse", Truth),
     (8, "keys", Bytes),
+    (1000, "count", Number),
+    (1001, "withValues", Truth),
+    (1002, "split", Bytes),
 ];
 static SETUP: &[Named] = &[
     (1, "newClusterVersion", Signed),

@@ -1,7 +1,8 @@
-//! The requests of locks, identities, media scans and batches, as a drive sees them.
+//! The requests of locks, identities, media scans, batches and extensions, as a drive sees them.
 
 mod acl_log;
 mod batches;
+mod extended;
 mod locks;
 mod manner;
 mod media;

@@ -218,7 +218,9 @@ impl Road {
                 format!("{peer}: {why}; whether it was done is not known"),
                 true,
             ),
-            Error::NeedsTls(_) | Error::Unusable { .. } => (format!("{peer}: {error}"), false),
+            Error::NeedsTls(_) | Error::NotKnown(_) | Error::Unusable { .. } => {
+                (format!("{peer}: {error}"), false)
+            }
         };
         let status = StatusCode::REMOTE_CONNECTION_ERROR.with_text(text);
         if is_lost {
