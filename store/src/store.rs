@@ -5,7 +5,7 @@
 //! disk say so by [`Effort::Disk`].
 //! Not here: identities, limits of the protocol, messages (`kinetic-server`).
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use bytes::Bytes;
@@ -15,8 +15,9 @@ use crate::disk::Disk;
 use crate::effort::Effort;
 use crate::engine::commit::{Commit, Completion, Prepared, Waiter};
 use crate::engine::config::{Options, ready_zones};
+use crate::engine::counters::Counters;
 use crate::engine::queue::{Lane, SubmitError, Ticket};
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::shared::Shared;
 use crate::engine::syncer::Syncer;
 use crate::engine::writer::{Step, Writer};
 use crate::entry::{Attributes, Entry, State};
@@ -181,7 +182,7 @@ impl Store {
         let view = shared.view();
         let entry = view
             .lookup(&shared.reader, key, index)
-            .inspect_err(|e| self.count(*e))?;
+            .inspect_err(|error| self.count_block(*error))?;
         let Some(Entry {
             state: State::Live(attributes, value),
             seqno,
@@ -192,7 +193,7 @@ impl Store {
         let bytes = shared
             .values
             .read_kept(&value, seqno, value_effort)
-            .inspect_err(|error| self.count(*error))?;
+            .inspect_err(|error| self.count(*error, |counters| &counters.damaged_values))?;
         let metadata = Metadata {
             attributes,
             value_length: value.length,
@@ -203,9 +204,14 @@ impl Store {
         })
     }
 
-    pub(crate) fn count(&self, error: ReadError) {
+    /// Counts damage that a search of the index met.
+    pub(crate) fn count_block(&self, error: ReadError) {
+        self.count(error, |counters| &counters.damaged_blocks);
+    }
+
+    fn count(&self, error: ReadError, of: fn(&Counters) -> &AtomicU64) {
         if let ReadError::Unreadable(_) = error {
-            Counters::add(&self.inner.shared.counters.damage_seen, 1);
+            Counters::add(of(&self.inner.shared.counters), 1);
         }
     }
 
@@ -213,7 +219,7 @@ impl Store {
     pub fn metadata(&self, key: &[u8], effort: Effort) -> Result<Metadata, ReadError> {
         let shared = &self.inner.shared;
         let entry = shared.view().lookup(&shared.reader, key, effort);
-        match entry.inspect_err(|error| self.count(*error))? {
+        match entry.inspect_err(|error| self.count_block(*error))? {
             Some(Entry {
                 state: State::Live(attributes, value),
                 ..
@@ -350,7 +356,7 @@ impl Store {
         let zone = u64::from(shared.geometry.zone_size);
         let free = shared.space.free_zones.load(Ordering::Relaxed);
         let zones = u64::from(shared.geometry.zones).saturating_sub(1);
-        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &shared.counters;
         Status {
             uuid: shared.uuid,
@@ -363,9 +369,9 @@ impl Store {
             group_bytes: load(&counters.group_bytes),
             index_bytes: load(&counters.run_bytes) + load(&counters.manifest_bytes),
             syncs: load(&counters.syncs),
-            damage_seen: load(&counters.damage_seen),
+            damage_seen: counters.damage_seen(),
             writer_reads: load(&counters.writer_reads),
-            read_failures: load(&shared.read_failures),
+            read_failures: load(&shared.traffic.read_failures),
             flushes: load(&counters.flushes),
             merges: load(&counters.merges),
             moves: load(&counters.moves),

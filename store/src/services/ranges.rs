@@ -241,7 +241,7 @@ impl Store {
                     if gap.as_ref().is_some_and(|gap| course.ends_before(gap)) {
                         return Ok(None);
                     }
-                    self.count(error);
+                    self.count_block(error);
                     return Err(Obstacle { error, gap });
                 }
             };
