@@ -238,6 +238,9 @@ pub struct Config {
     pub tls_listen: TlsListen,
     /// The certificate to show there; where none is given, the drive's own.
     pub certificate: Option<Arc<Certificate>>,
+    /// Major and minor number of the disk that the drive lies on, to tell its load; where it is
+    /// not known, that of the busiest disk is told.
+    pub host_disk: Option<(u32, u32)>,
     /// The key of the factory identity.
     pub factory_key: Vec<u8>,
     /// Whether the key that everybody knows may be used from other machines.
@@ -274,6 +277,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8123)),
             tls_listen: TlsListen::At(SocketAddr::from(([127, 0, 0, 1], 8443))),
             certificate: None,
+            host_disk: None,
             factory_key: crate::auth::FACTORY_KEY.to_vec(),
             factory_key_reach: FactoryKeyReach::ThisMachine,
             pin_rounds: PIN_ROUNDS,

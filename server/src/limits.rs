@@ -169,6 +169,9 @@ pub const MOST_SCRUB_DAYS: u32 = 3650;
 /// Seconds between two looks at load and temperature of the host.
 pub const SAMPLE_SECONDS: u64 = 5;
 
+/// Sensors of the host that are looked at.
+pub const SENSORS: usize = 64;
+
 /// Milliseconds that accepting pauses when the host has no descriptor left.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
 

@@ -15,7 +15,7 @@ use clap::Parser as _;
 use kinetic_server::device::Medium;
 use kinetic_server::image::{self, ImageError, Origin};
 use kinetic_server::session::Drive;
-use kinetic_server::{Server, StartError};
+use kinetic_server::{Config, Server, StartError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -139,7 +139,11 @@ fn run(settings: Settings) -> Result<(), RunError> {
 
 async fn serve(medium: Medium, settings: &Settings) -> Result<Arc<Drive>, RunError> {
     let mut signals = Signals::listen()?;
-    let server = Server::start(medium, settings.config.clone()).await?;
+    let config = Config {
+        host_disk: image::host_disk(&settings.image),
+        ..settings.config.clone()
+    };
+    let server = Server::start(medium, config).await?;
     let serial = &server.drive().device.names.serial_number;
     tracing::info!(plain = %server.plain_addr(), serial, "serving");
     greet(settings, &server);

@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use super::clock::{Clock, epoch_ms};
 use super::connection::Connection;
 use super::executor::Executor;
-use super::host::Sampler;
+use super::host::{Host, Sampler};
 use super::registry::Registry;
 use super::tls;
 use super::workers::Workers;
@@ -132,7 +132,8 @@ impl Server {
             let acceptor = tls_door(&drive, &config, address).await?;
             doors.push((listener, Door::Tls(acceptor)));
         }
-        let sampler = Sampler::start(&drive).map_err(StartError::Thread)?;
+        let sampler =
+            Sampler::start(&drive, Host::here(config.host_disk)).map_err(StartError::Thread)?;
         let clock = Clock::start();
         let (workers, threads) =
             Workers::start(&drive, config.read_threads, clock).map_err(StartError::Thread)?;
