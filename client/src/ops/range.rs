@@ -201,6 +201,14 @@ impl Keys {
         Ok(keys)
     }
 
+    /// The next key, if it has come with a page already.
+    pub(crate) fn next_ready(&mut self) -> Option<Bytes> {
+        self.left = self.left.checked_sub(1)?;
+        let key = self.ready.pop_front();
+        self.left += usize::from(key.is_none());
+        key
+    }
+
     fn ask(&self) -> Answer<Vec<Bytes>> {
         let request = self.range.request(self.left);
         let (connection, timeout) = (self.range.connection.clone(), self.range.timeout);
