@@ -26,6 +26,15 @@ use tracing_subscriber::filter::LevelFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if std::env::args_os().skip(1).eq(["--man"]) {
+        return match args::print_manual(&mut io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("kineticd: the manual page cannot be printed: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let settings = match Args::parse().settle() {
         Ok(settings) => settings,
         Err(error) => {
@@ -165,11 +174,17 @@ fn greet(settings: &Settings, server: &Server) {
     let mut out = io::stdout().lock();
     let _ = match settings.greeting {
         Greeting::Json => {
-            let ready = match server.tls_addr() {
-                Some(tls) => serde_json::json!({ "plain": plain, "tls": tls }),
-                None => serde_json::json!({ "plain": plain }),
-            };
-            writeln!(out, "{ready}")
+            let mut ready = serde_json::Map::new();
+            let addresses = [
+                ("plain", Some(plain)),
+                ("tls", server.tls_addr()),
+                ("metrics", server.metrics_addr()),
+            ];
+            for (name, address) in addresses {
+                let text = address.map(|address| address.to_string().into());
+                ready.extend(text.map(|text| (name.to_owned(), text)));
+            }
+            writeln!(out, "{}", serde_json::Value::Object(ready))
         }
         Greeting::Text => {
             let image = settings.image.display();

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::identity::DriveNames;
 use super::medium::{Medium, Open};
 use super::messages::Messages;
-use super::statistics::Statistics;
+use super::statistics::{Incidents, Statistics};
 use super::vitals::Vitals;
 use kinetic_proto::Limits;
 use kinetic_proto::schema::command::PowerLevel;
@@ -57,6 +57,8 @@ pub struct Device {
     pub policy: Policy,
     /// What it has done.
     pub statistics: Statistics,
+    /// Who came, and what went wrong with them.
+    pub incidents: Incidents,
     /// What happened to it.
     pub messages: Messages,
     ports: Ports,
@@ -85,6 +87,7 @@ impl Device {
             limits,
             policy,
             statistics: Statistics::default(),
+            incidents: Incidents::default(),
             messages,
             ports,
             vitals: RwLock::default(),

@@ -69,6 +69,11 @@ impl Readers {
         Ok((Self { jobs, lobby }, handles))
     }
 
+    /// How many wait for a thread.
+    pub(crate) fn queued(&self) -> usize {
+        self.jobs.len()
+    }
+
     /// Queues a read, or gives it back when the queue is full; its inbox hears of room then.
     pub(crate) fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         let inbox = Arc::clone(&job.inbox);
