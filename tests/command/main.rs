@@ -15,6 +15,7 @@ mod images;
 mod listing;
 mod reports;
 mod scanning;
+mod shell;
 mod transfer;
 mod values;
 

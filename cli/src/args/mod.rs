@@ -4,7 +4,8 @@
 //! `transfer`, `bench`).
 //!
 //! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
-//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), and here the whole.
+//! `bench`, `admin` (locks, PINs, identities, setup), `disk` (offline), `shell` (completions,
+//! manual pages), and here the whole.
 
 mod trust;
 
@@ -17,6 +18,8 @@ mod bench;
 mod admin;
 
 mod disk;
+
+mod shell;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,6 +43,7 @@ pub(crate) use entries::algorithm;
 pub(crate) use entries::{
     BatchArgs, DeleteArgs, GetArgs, KeyArg, ListArgs, LogArgs, PutArgs, ScanArgs,
 };
+pub(crate) use shell::{CompletionsArgs, ManArgs};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
 pub(crate) use trust::TrustArgs;
 
@@ -201,6 +205,10 @@ pub(crate) enum Command {
     /// Work on a drive's image or block device itself, without a server
     #[command(subcommand)]
     Drive(DriveCommand),
+    /// Print a script by which a shell completes these commands
+    Completions(CompletionsArgs),
+    /// Write manual pages of kinetic and each of its commands to a directory
+    Man(ManArgs),
     /// Find out why a client and a drive do not understand each other
     #[command(subcommand)]
     Debug(DebugCommand),
