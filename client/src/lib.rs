@@ -5,7 +5,8 @@
 //! verified; memory for requests in flight is bounded in bytes, callers wait beyond that; every
 //! request ends, at the latest with [`Error::Timeout`], and a time-out leaves the connection
 //! usable; when the connection ends, every pending request learns why. Not here: reconnecting,
-//! pools, retries: whoever calls knows whether a request may be repeated.
+//! pools, retries: whoever calls knows whether a request may be repeated. Programs without
+//! asynchronous code take [`blocking`].
 //!
 //! ```no_run
 //! use kinetic_client::{Client, Config, Durability};
@@ -36,6 +37,7 @@
 //! - [`ops`]: one file per kind of request, each a builder that can be awaited
 //! - [`fuzz`]: what must hold whatever a drive sends
 //! - [`client`]: the handle
+//! - [`blocking`]: the same for programs without asynchronous code
 
 pub mod limits;
 
@@ -55,6 +57,8 @@ pub mod ops;
 pub mod fuzz;
 
 pub mod client;
+
+pub mod blocking;
 
 pub use client::Client;
 pub use config::Config;

@@ -61,6 +61,39 @@ impl FromStr for TlsListen {
     }
 }
 
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsListen(pub SocketAddr);
+
+/// A text that is neither a port nor an address with one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither a port, such as 9123, nor an address with a port")]
+pub struct BadMetricsListen(String);
+
+impl FromStr for MetricsListen {
+    type Err = BadMetricsListen;
+
+    /// A port alone is one of this machine.
+    fn from_str(text: &str) -> Result<Self, BadMetricsListen> {
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let address = match text.parse::<u16>() {
+            Ok(port) => Ok(here(port)),
+            Err(_no_port) => text
+                .parse()
+                .map_err(|_why| BadMetricsListen(text.to_owned())),
+        };
+        address.map(Self)
+    }
+}
+
+impl MetricsListen {
+    /// Whether other machines can reach it.
+    #[must_use]
+    pub fn is_exposed(self) -> bool {
+        !self.0.ip().to_canonical().is_loopback()
+    }
+}
+
 /// How long after one scrub of the whole drive the next one begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScrubEvery {
@@ -241,6 +274,11 @@ pub struct Config {
     pub tls_listen: TlsListen,
     /// The certificate to show there; where none is given, the drive's own.
     pub certificate: Option<Arc<Certificate>>,
+    /// Where it serves metrics, if at all; port 0 takes a free one.
+    pub metrics: Option<MetricsListen>,
+    /// Major and minor number of the disk that the drive lies on, to tell its load; where it is
+    /// not known, that of the busiest disk is told.
+    pub host_disk: Option<(u32, u32)>,
     /// The key of the factory identity.
     pub factory_key: Vec<u8>,
     /// Whether the key that everybody knows may be used from other machines.
@@ -279,6 +317,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8123)),
             tls_listen: TlsListen::At(SocketAddr::from(([127, 0, 0, 1], 8443))),
             certificate: None,
+            metrics: None,
+            host_disk: None,
             factory_key: crate::auth::FACTORY_KEY.to_vec(),
             factory_key_reach: FactoryKeyReach::ThisMachine,
             pin_rounds: PIN_ROUNDS,
@@ -354,6 +394,29 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls_listen: TlsListen::At(SocketAddr::from(([127, 0, 0, 1], 0))),
             ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_for_this_machine_unless_an_address_is_written_out() {
+        for (text, address, exposed) in [
+            ("9123", "127.0.0.1:9123", false),
+            ("[::1]:9123", "[::1]:9123", false),
+            ("0.0.0.0:9123", "0.0.0.0:9123", true),
+            ("10.0.0.7:0", "10.0.0.7:0", true),
+        ] {
+            let parsed: MetricsListen = text.parse().unwrap();
+            assert_eq!(parsed, MetricsListen(address.parse().unwrap()));
+            assert_eq!(parsed.is_exposed(), exposed, "{text}");
+        }
+        for text in ["", "off", "65536", "-1", "localhost", "127.0.0.1", ":9123"] {
+            let error = text.parse::<MetricsListen>().unwrap_err().to_string();
+            assert!(error.contains("9123") && error.contains(text), "{error}");
         }
     }
 }

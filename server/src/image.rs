@@ -14,7 +14,7 @@ use std::sync::Arc;
 use kinetic_store::disk::{DiskOpenError, FileDisk};
 use kinetic_store::open::slots;
 use kinetic_store::{FormatError, FormatOptions, Options, Probe, Seal};
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{CWD, FileType, RenameFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -23,6 +23,17 @@ use crate::entropy::{NoRandomness, random};
 
 /// Size of a new image unless told otherwise, in bytes.
 pub const DEFAULT_SIZE: ImageSize = ImageSize(16 << 30);
+
+/// Major and minor number of the disk that this image or block device lies on.
+#[must_use]
+pub fn host_disk(path: &Path) -> Option<(u32, u32)> {
+    let found = rustix::fs::stat(path).ok()?;
+    let device = match FileType::from_raw_mode(found.st_mode) {
+        FileType::BlockDevice => found.st_rdev,
+        _ => found.st_dev,
+    };
+    Some((rustix::fs::major(device), rustix::fs::minor(device)))
+}
 
 /// Why there is no drive at a path.
 #[derive(Debug, Error)]

@@ -3,7 +3,8 @@
 //! In layer order, each file importing only what stands above it here: [`limits`], [`entropy`],
 //! [`device`] (the drive as operations see it), [`auth`] (who may do what), [`certificate`] (for
 //! TLS), [`config`], [`image`] (finding or creating the disk), [`ops`] (one operation, one file),
-//! [`session`] (a conversation without sockets and clocks), [`net`] (sockets, tasks, threads).
+//! [`session`] (a conversation without sockets and clocks), [`exposition`] (metrics and health),
+//! [`net`] (sockets, tasks, threads).
 
 pub mod limits;
 
@@ -25,6 +26,8 @@ pub mod image;
 pub mod ops;
 
 pub mod session;
+
+pub mod exposition;
 
 pub mod net;
 

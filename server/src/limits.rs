@@ -74,6 +74,24 @@ pub const PASSED_JOBS: usize = 16;
 /// Seconds that a TLS handshake may take.
 pub const HANDSHAKE_SECONDS: u64 = 10;
 
+/// Bounds by which latencies of requests are counted, in microseconds.
+pub const LATENCY_US_BOUNDS: &[u64] = &[
+    50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+    1_000_000, 2_000_000, 5_000_000, 10_000_000,
+];
+
+/// Kinds of answers that a connection counts before it adds them to the drive's counters.
+pub const TALLY_KINDS: usize = 16;
+
+/// Bytes of the head of a request for metrics.
+pub const METRICS_HEAD_BYTES: usize = 8 << 10;
+
+/// Seconds that such a request may take to come, and its answer to be taken.
+pub const METRICS_SECONDS: u64 = 5;
+
+/// Connections that may ask for metrics at once.
+pub const METRICS_CONNECTIONS: usize = 16;
+
 /// Requests that a connection executes before it looks at its socket again.
 pub const TURN_REQUESTS: usize = 256;
 
@@ -174,6 +192,9 @@ pub const MOST_SCRUB_DAYS: u32 = 3650;
 
 /// Seconds between two looks at load and temperature of the host.
 pub const SAMPLE_SECONDS: u64 = 5;
+
+/// Sensors of the host that are looked at.
+pub const SENSORS: usize = 64;
 
 /// Milliseconds that accepting pauses when the host has no descriptor left.
 pub const ACCEPT_PAUSE_MS: u64 = 100;

@@ -15,7 +15,7 @@ use clap::Parser as _;
 use kinetic_server::device::Medium;
 use kinetic_server::image::{self, ImageError, Origin};
 use kinetic_server::session::Drive;
-use kinetic_server::{Server, StartError};
+use kinetic_server::{Config, Server, StartError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +26,15 @@ use tracing_subscriber::filter::LevelFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if std::env::args_os().skip(1).eq(["--man"]) {
+        return match args::print_manual(&mut io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("kineticd: the manual page cannot be printed: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let settings = match Args::parse().settle() {
         Ok(settings) => settings,
         Err(error) => {
@@ -139,7 +148,11 @@ fn run(settings: Settings) -> Result<(), RunError> {
 
 async fn serve(medium: Medium, settings: &Settings) -> Result<Arc<Drive>, RunError> {
     let mut signals = Signals::listen()?;
-    let server = Server::start(medium, settings.config.clone()).await?;
+    let config = Config {
+        host_disk: image::host_disk(&settings.image),
+        ..settings.config.clone()
+    };
+    let server = Server::start(medium, config).await?;
     let serial = &server.drive().device.names.serial_number;
     tracing::info!(plain = %server.plain_addr(), serial, "serving");
     greet(settings, &server);
@@ -164,11 +177,17 @@ fn greet(settings: &Settings, server: &Server) {
     let mut out = io::stdout().lock();
     let _ = match settings.greeting {
         Greeting::Json => {
-            let ready = match server.tls_addr() {
-                Some(tls) => serde_json::json!({ "plain": plain, "tls": tls }),
-                None => serde_json::json!({ "plain": plain }),
-            };
-            writeln!(out, "{ready}")
+            let mut ready = serde_json::Map::new();
+            let addresses = [
+                ("plain", Some(plain)),
+                ("tls", server.tls_addr()),
+                ("metrics", server.metrics_addr()),
+            ];
+            for (name, address) in addresses {
+                let text = address.map(|address| address.to_string().into());
+                ready.extend(text.map(|text| (name.to_owned(), text)));
+            }
+            writeln!(out, "{}", serde_json::Value::Object(ready))
         }
         Greeting::Text => {
             let image = settings.image.display();

@@ -7,6 +7,26 @@
 /// Tries of a read before the disk's error counts.
 pub const READ_TRIES: u32 = 3;
 
+/// Bounds by which groups are counted by their commits.
+pub const GROUP_COMMITS_BOUNDS: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+/// Bounds by which groups are counted by their bytes.
+pub const GROUP_BYTES_BOUNDS: &[u64] = &[
+    1 << 9,
+    1 << 10,
+    1 << 12,
+    1 << 14,
+    1 << 16,
+    1 << 18,
+    1 << 20,
+    1 << 22,
+    1 << 24,
+];
+/// Bounds by which syncs are counted, in microseconds.
+pub const SYNC_US_BOUNDS: &[u64] = &[
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 10_000_000,
+];
+
 /// Unit of alignment on the disk and of everything that is synced apart, in bytes.
 pub const BLOCK: u64 = 4096;
 

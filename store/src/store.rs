@@ -5,7 +5,7 @@
 //! disk say so by [`Effort::Disk`].
 //! Not here: identities, limits of the protocol, messages (`kinetic-server`).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use bytes::Bytes;
@@ -15,8 +15,9 @@ use crate::disk::Disk;
 use crate::effort::Effort;
 use crate::engine::commit::{Commit, Completion, Prepared, Waiter};
 use crate::engine::config::{Options, ready_zones};
+use crate::engine::counters::Counters;
 use crate::engine::queue::{Lane, SubmitError, Ticket};
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::shared::Shared;
 use crate::engine::syncer::Syncer;
 use crate::engine::writer::{Step, Writer};
 use crate::entry::{Attributes, Entry, State};
@@ -184,7 +185,7 @@ impl Store {
         let view = shared.view();
         let entry = view
             .lookup(&shared.reader, key, index)
-            .map_err(|error| self.counted(error, index))?;
+            .map_err(|error| self.counted_block(error, index))?;
         let Some(Entry {
             state: State::Live(attributes, value),
             seqno,
@@ -195,7 +196,7 @@ impl Store {
         let bytes = shared
             .values
             .read_kept(&value, seqno, value_effort)
-            .map_err(|error| self.counted(error, value_effort))?;
+            .map_err(|error| self.counted(error, value_effort, |all| &all.damaged_values))?;
         let metadata = Metadata {
             attributes,
             value_length: value.length,
@@ -206,16 +207,23 @@ impl Store {
         })
     }
 
-    /// What a read with this effort came to, counted where it is damage.
-    pub(crate) fn counted(&self, error: ReadError, effort: Effort) -> ReadError {
+    /// What a search of the index with this effort came to, counted where it is damage.
+    pub(crate) fn counted_block(&self, error: ReadError, effort: Effort) -> ReadError {
+        self.counted(error, effort, |counters| &counters.damaged_blocks)
+    }
+
+    fn counted(
+        &self,
+        error: ReadError,
+        effort: Effort,
+        of: fn(&Counters) -> &AtomicU64,
+    ) -> ReadError {
         let error = error.after(effort);
         match error {
             ReadError::NotFound
             | ReadError::NotCached
             | ReadError::Unreadable(Damage::DiskOnce(_)) => {}
-            ReadError::Unreadable(_) => {
-                Counters::add(&self.inner.shared.counters.damage_seen, 1);
-            }
+            ReadError::Unreadable(_) => Counters::add(of(&self.inner.shared.counters), 1),
         }
         error
     }
@@ -224,7 +232,7 @@ impl Store {
     pub fn metadata(&self, key: &[u8], effort: Effort) -> Result<Metadata, ReadError> {
         let shared = &self.inner.shared;
         let entry = shared.view().lookup(&shared.reader, key, effort);
-        match entry.map_err(|error| self.counted(error, effort))? {
+        match entry.map_err(|error| self.counted_block(error, effort))? {
             Some(Entry {
                 state: State::Live(attributes, value),
                 ..
@@ -361,7 +369,7 @@ impl Store {
         let zone = u64::from(shared.geometry.zone_size);
         let free = shared.space.free_zones.load(Ordering::Relaxed);
         let zones = u64::from(shared.geometry.zones).saturating_sub(1);
-        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &shared.counters;
         Status {
             uuid: shared.uuid,
@@ -374,9 +382,9 @@ impl Store {
             group_bytes: load(&counters.group_bytes),
             index_bytes: load(&counters.run_bytes) + load(&counters.manifest_bytes),
             syncs: load(&counters.syncs),
-            damage_seen: load(&counters.damage_seen),
+            damage_seen: counters.damage_seen(),
             writer_reads: load(&counters.writer_reads),
-            read_failures: load(&shared.read_failures),
+            read_failures: load(&shared.traffic.read_failures),
             flushes: load(&counters.flushes),
             merges: load(&counters.merges),
             moves: load(&counters.moves),

@@ -38,6 +38,9 @@ impl Store {
             stopping,
             handles: Vec::new(),
         };
+        let start = now();
+        let since = move || u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.inner.shared.measure_by(Box::new(since));
         threads.spawn(
             "kinetic-writer",
             |bells| &bells.writer,

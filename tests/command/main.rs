@@ -17,6 +17,7 @@ mod listing;
 mod peers;
 mod reports;
 mod scanning;
+mod shell;
 mod transfer;
 mod values;
 

@@ -73,6 +73,10 @@ fn temperatures_name_disk_and_processor_with_their_bounds() {
         let all = [one.current, one.minimum, one.maximum, one.target];
         assert!(all.iter().all(Option::is_some), "{one:?}");
         assert!(one.minimum < one.maximum, "{one:?}");
+        assert!(
+            one.minimum <= one.target && one.target <= one.maximum,
+            "{one:?}"
+        );
     }
 }
 
@@ -146,6 +150,9 @@ fn statistics_count_requests_and_value_bytes_and_only_grow() {
             .filter(|one| one.message_type == Some(kind.into()));
         let one = of_kind.next().expect("an entry for the type");
         assert!(of_kind.next().is_none(), "two entries for {kind}");
+        // Milliseconds, rounded up; less than the patience of this connection.
+        let longest = one.max_latency.expect("a longest latency");
+        assert!((1..60_000).contains(&longest), "{one:?}");
         (one.count, one.bytes)
     };
     assert_eq!(counted(MessageType::PUT), (Some(1), Some(500)));

@@ -5,7 +5,7 @@
 //!
 //! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
 //! `bench`, `admin` (locks, power, PINs, identities, setup), `disk` (offline), `peers` (drives that
-//! push), and here the whole.
+//! push), `shell` (completions, manual pages), and here the whole.
 
 mod trust;
 
@@ -20,6 +20,8 @@ mod admin;
 mod disk;
 
 mod peers;
+
+mod shell;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -48,6 +50,7 @@ pub(crate) use entries::{
     LogArgs, LogKind, PutArgs, ScanArgs,
 };
 pub(crate) use peers::{PushArgs, ReplicateArgs};
+pub(crate) use shell::{CompletionsArgs, ManArgs};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
 pub(crate) use trust::TrustArgs;
 
@@ -228,6 +231,10 @@ pub(crate) enum Command {
     /// Work on a drive's image or block device itself, without a server
     #[command(subcommand)]
     Drive(DriveCommand),
+    /// Print a script by which a shell completes these commands
+    Completions(CompletionsArgs),
+    /// Write manual pages of kinetic and each of its commands to a directory
+    Man(ManArgs),
     /// Find out why a client and a drive do not understand each other
     #[command(subcommand)]
     Debug(DebugCommand),

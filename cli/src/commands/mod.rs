@@ -19,6 +19,7 @@ mod drive;
 mod media;
 mod pdu;
 mod peers;
+mod shell;
 
 use std::future::Future;
 use std::io;
@@ -68,6 +69,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Import(args) => busy(transfer::import(&global, args, out))?,
         Command::Export(args) => busy(transfer::export(&global, args, out))?,
         Command::Bench(args) => brief(bench::run(&global, args, out))?,
+        Command::Completions(args) => shell::completions(&args, out)?,
+        Command::Man(args) => shell::man(&args)?,
         Command::Debug(DebugCommand::Pdu(args)) => pdu::pdu(&global, &args, out)?,
         Command::Drive(command) => drive::drive(command, out)?,
     }

@@ -297,6 +297,14 @@ impl<T: Listed> Listing<T> {
         Ok(all)
     }
 
+    /// The next one, if it has come with a page already.
+    pub(crate) fn next_ready(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        let one = self.ready.pop_front();
+        self.left += usize::from(one.is_none());
+        one
+    }
+
     fn ask(&self) -> Answer<Vec<T>> {
         let request = self.range.request(T::REQUEST, self.left);
         let (connection, manner) = (self.range.connection.clone(), self.range.manner);

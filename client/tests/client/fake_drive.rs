@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Du
 const STREAM_BYTES: usize = 64 << 10;
 
 /// A request as it arrived.
+#[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) command: Command,
     /// The PIN, where it is not signed.

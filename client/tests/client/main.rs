@@ -4,6 +4,8 @@
 mod fake_drive;
 
 #[cfg(test)]
+mod blocking;
+#[cfg(test)]
 mod captures;
 #[cfg(test)]
 mod endings;

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use super::identity::DriveNames;
 use super::medium::{Medium, Open};
 use super::messages::Messages;
-use super::statistics::Statistics;
+use super::statistics::{Incidents, Statistics};
 use super::vitals::Vitals;
 use kinetic_proto::Limits;
 use kinetic_proto::schema::command;
@@ -100,6 +100,8 @@ pub struct Device {
     pub policy: Policy,
     /// What it has done.
     pub statistics: Statistics,
+    /// Who came, and what went wrong with them.
+    pub incidents: Incidents,
     /// What happened to it.
     pub messages: Messages,
     ports: Ports,
@@ -130,6 +132,7 @@ impl Device {
             limits,
             policy,
             statistics: Statistics::default(),
+            incidents: Incidents::default(),
             messages,
             ports,
             vitals: RwLock::default(),

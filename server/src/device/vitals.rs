@@ -22,12 +22,33 @@ pub struct Vitals {
     pub network_load: [f32; 2],
     /// Share of time that the processors were busy, from 0 to 1.
     pub processor_load: f32,
-    /// Temperature of the disk, in degrees Celsius; 0 when unknown.
-    pub disk_celsius: f32,
-    /// Temperature of the processor, in degrees Celsius; 0 when unknown.
-    pub processor_celsius: f32,
+    /// Temperature of the disk.
+    pub disk: Sensor,
+    /// Temperature of the processor.
+    pub processor: Sensor,
     /// The network interfaces.
     pub interfaces: Vec<Interface>,
+}
+
+/// A temperature and its bounds, in degrees Celsius.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sensor {
+    /// The temperature; 0 when unknown.
+    pub celsius: f32,
+    /// The coldest at which the part should work.
+    pub minimum: f32,
+    /// The hottest.
+    pub maximum: f32,
+}
+
+impl Default for Sensor {
+    fn default() -> Self {
+        Self {
+            celsius: 0.0,
+            minimum: MINIMUM_CELSIUS,
+            maximum: MAXIMUM_CELSIUS,
+        }
+    }
 }
 
 impl Vitals {
@@ -51,14 +72,59 @@ impl Vitals {
     /// Body of GETLOG TEMPERATURES.
     #[must_use]
     pub fn temperatures(&self) -> Vec<Temperature> {
-        [("HDA", self.disk_celsius), ("CPU", self.processor_celsius)]
-            .map(|(name, current)| Temperature {
+        [("HDA", self.disk), ("CPU", self.processor)]
+            .map(|(name, sensor)| Temperature {
                 name: Some(name.to_owned()),
-                current: Some(current),
-                minimum: Some(MINIMUM_CELSIUS),
-                maximum: Some(MAXIMUM_CELSIUS),
-                target: Some(TARGET_CELSIUS),
+                current: Some(sensor.celsius),
+                minimum: Some(sensor.minimum),
+                maximum: Some(sensor.maximum),
+                target: Some(TARGET_CELSIUS.max(sensor.minimum).min(sensor.maximum)),
             })
             .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_parts_are_listed_with_shares_and_with_bounds_around_their_target() {
+        let vitals = Vitals {
+            disk_load: 0.25,
+            network_load: [7.0, -1.0],
+            disk: Sensor {
+                celsius: 41.0,
+                minimum: 30.0,
+                maximum: 70.0,
+            },
+            ..Vitals::default()
+        };
+        let loads: Vec<_> = vitals
+            .utilizations()
+            .into_iter()
+            .map(|one| (one.name, one.value))
+            .collect();
+        let expected = [("HDA", 0.25), ("EN0", 1.0), ("EN1", 0.0), ("CPU", 0.0)];
+        assert_eq!(
+            loads,
+            expected.map(|(name, load)| (Some(name.to_owned()), Some(load)))
+        );
+        let [disk, processor] = &vitals.temperatures()[..] else {
+            panic!("two temperatures");
+        };
+        assert_eq!(
+            (disk.name.as_deref(), disk.current),
+            (Some("HDA"), Some(41.0))
+        );
+        assert_eq!(
+            (disk.minimum, disk.target, disk.maximum),
+            (Some(30.0), Some(30.0), Some(70.0))
+        );
+        assert_eq!(
+            (processor.name.as_deref(), processor.current),
+            (Some("CPU"), Some(0.0))
+        );
+        assert!(processor.minimum < processor.target && processor.target < processor.maximum);
     }
 }

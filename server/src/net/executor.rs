@@ -29,7 +29,7 @@ use super::clock::Clock;
 use super::workers::{ChangeJob, Claim, Job, PushJob, Task, Workers};
 use crate::auth::penalties::Source;
 use crate::device::PowerLevel;
-use crate::device::statistics::Tally;
+use crate::device::statistics::{Answered, Incident, Tally};
 use crate::limits::{
     LESS_URGENT_COST, LOOK_AHEAD_INLINE, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES,
 };
@@ -60,6 +60,8 @@ pub(crate) struct Executor {
     held: Option<Held>,
     pushing: Pushing,
     tally: Tally,
+    /// When the requests came that are executed now.
+    turn_began_us: u64,
     done: Vec<Done>,
 }
 
@@ -137,6 +139,7 @@ impl Executor {
             held: None,
             pushing: Pushing::default(),
             tally: Tally::default(),
+            turn_began_us: 0,
             done: Vec::new(),
         }
     }
@@ -195,7 +198,11 @@ impl Executor {
         }
         match self.held.take() {
             None => Flow::Go,
-            Some(Held::Read(route, read)) => self.read(route, read),
+            Some(Held::Read(route, read)) => {
+                // It has waited, and is answered as of now.
+                self.turn_began_us = self.clock.now_us();
+                self.read(route, read)
+            }
             Some(Held::Push(route, push, until_us)) => self.push(route, push, until_us),
             Some(Held::Change(job)) => self.change(job),
             Some(Held::Changing) => {
@@ -209,7 +216,7 @@ impl Executor {
     pub(crate) fn execute(&mut self, frame: &Frame, arrived_us: u64) -> Flow {
         match self.session.receive(&self.drive, frame, arrived_us) {
             Step::Answer(route, answer) => {
-                let value_bytes = frame.value.length() as u64 + answer.value.len() as u64;
+                let value_bytes = frame.value.length() as u64;
                 self.answer(&Waiting::of(route, value_bytes), answer, arrived_us);
                 Flow::Go
             }
@@ -225,7 +232,8 @@ impl Executor {
                 self.write(waiting, write)
             }
             Step::Kept(request) => {
-                self.tally.count(request, frame.value.length() as u64, 0);
+                let (statistics, bytes) = (&self.drive.device.statistics, frame.value.length());
+                self.tally.count_kept(statistics, request, bytes as u64);
                 Flow::Go
             }
             Step::Read(route, read) => self.read(route, read),
@@ -244,7 +252,12 @@ impl Executor {
                 };
                 self.change(Box::new(job))
             }
-            Step::HangUp(farewell) => Flow::HangUp(farewell),
+            Step::HangUp(farewell) => {
+                if farewell.is_of_the_signature() {
+                    self.drive.device.incidents.count(Incident::HmacFailure);
+                }
+                Flow::HangUp(farewell)
+            }
         }
     }
 
@@ -437,8 +450,8 @@ impl Executor {
         }
         match read.run(&drive.device, Effort::Cached) {
             Ok(answer) => {
-                let (now_us, value_bytes) = (route.arrived_us, answer.value.len() as u64);
-                self.answer(&Waiting::of(route, value_bytes), answer, now_us);
+                let now_us = route.arrived_us;
+                self.answer(&Waiting::of(route, 0), answer, now_us);
                 Flow::Go
             }
             Err(_unfinished) if self.disk_reads >= PENDING_DISK_READS => {
@@ -596,8 +609,7 @@ impl Executor {
             Done::Read(token, answer) => {
                 self.disk_reads = self.disk_reads.saturating_sub(1);
                 self.timed_reads.retain(|timed| timed.token != token);
-                if let Some(mut waiting) = self.pending.remove(token) {
-                    waiting.value_bytes = answer.value.len() as u64;
+                if let Some(waiting) = self.pending.remove(token) {
                     self.answer(&waiting, *answer, now_us);
                 }
             }
@@ -605,14 +617,27 @@ impl Executor {
     }
 
     fn answer(&mut self, to: &Waiting, answer: Answer, now_us: u64) {
-        let latency = now_us.saturating_sub(to.route.arrived_us);
-        self.tally.count(to.route.request, to.value_bytes, latency);
+        let arrived_us = to.route.arrived_us;
+        let answered = Answered {
+            request: to.route.request,
+            code: answer.code(),
+            bytes_in: to.value_bytes,
+            bytes_out: answer.value.len() as u64,
+            // What came last is measured at the end of the turn, by one look at the clock.
+            latency_us: (arrived_us != self.turn_began_us)
+                .then(|| now_us.max(self.turn_began_us).saturating_sub(arrived_us)),
+        };
+        self.tally.count(&self.drive.device.statistics, &answered);
         self.outbox.answer(&to.route, answer);
     }
 
     /// Adds what was counted to the drive's counters.
     pub(crate) fn count(&mut self) {
-        self.drive.device.statistics.add(&mut self.tally);
+        let turn_us = match self.tally.awaits_end_of_turn() {
+            true => self.clock.now_us().saturating_sub(self.turn_began_us),
+            false => 0,
+        };
+        self.drive.device.statistics.add(&mut self.tally, turn_us);
     }
 
     /// Why the connections of a server that stops end.

@@ -3,7 +3,7 @@
 //! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`workers`] (threads for
 //! what takes its time), [`registry`] (all connections), [`executor`] (doing what the session
 //! says), [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the
-//! host), [`server`].
+//! host), [`watch`] (metrics and health), [`server`].
 
 mod clock;
 
@@ -20,6 +20,8 @@ mod connection;
 mod tls;
 
 mod host;
+
+mod watch;
 
 mod server;
 

@@ -30,6 +30,11 @@ impl Registry {
         self.lock().len()
     }
 
+    /// Bytes of requests and answers that all of them hold.
+    pub(crate) fn buffered(&self) -> u64 {
+        self.buffered.load(Ordering::Relaxed)
+    }
+
     /// Enters a connection.
     pub(crate) fn enter(self: &Arc<Self>, id: i64, inbox: &Arc<Inbox>) -> Entry {
         self.lock().insert(id, Arc::clone(inbox));

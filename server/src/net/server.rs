@@ -24,15 +24,17 @@ use tokio_rustls::TlsAcceptor;
 use super::clock::{Clock, epoch_ms};
 use super::connection::Connection;
 use super::executor::Executor;
-use super::host::Sampler;
+use super::host::{Host, Sampler};
 use super::registry::Registry;
 use super::tls;
+use super::watch::{Watched, watch};
 use super::workers::Workers;
 use crate::auth::{Channel, IdentityTable};
 use crate::certificate::{Certificate, CertificateError};
-use crate::config::{Config, Exposed, TlsListen};
+use crate::config::{Config, Exposed, MetricsListen, TlsListen};
 use crate::device::opaque::Opaque;
 use crate::device::settings::TlsPair;
+use crate::device::statistics::Incident;
 use crate::device::{Device, Medium, Ports};
 use crate::limits::{ACCEPT_PAUSE_MS, LINGER_MS};
 use crate::ops::get_log::warnings;
@@ -67,8 +69,8 @@ pub enum StartError {
 fn advice(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "; another program has port {}: stop it, or take another port with --listen or \
-             --tls-listen",
+            "; another program has port {}: stop it, or take another port with --listen, \
+             --tls-listen or --metrics",
             address.port()
         ),
         io::ErrorKind::AddrNotAvailable => {
@@ -86,6 +88,7 @@ fn advice(error: &io::Error, address: SocketAddr) -> String {
 pub struct Server {
     plain: SocketAddr,
     tls: Option<SocketAddr>,
+    watching: Option<(SocketAddr, tokio::task::JoinHandle<()>)>,
     drive: Arc<Drive>,
     stop: oneshot::Sender<()>,
     /// Hears that a client has told the drive to shut down.
@@ -115,6 +118,10 @@ impl Server {
             TlsListen::At(address) => Some(listen(address).await?),
         };
         let (tls_listener, tls) = tls.unzip();
+        let metrics = match config.metrics {
+            None => None,
+            Some(address) => Some(metrics_door(address).await?),
+        };
         let ports = Ports {
             plain: Some(plain.port()),
             tls: tls.map(|address| address.port()),
@@ -137,7 +144,8 @@ impl Server {
             let acceptor = tls_door(&drive, &config, address).await?;
             doors.push((listener, Door::Tls(acceptor)));
         }
-        let sampler = Sampler::start(&drive).map_err(StartError::Thread)?;
+        let sampler =
+            Sampler::start(&drive, Host::here(config.host_disk)).map_err(StartError::Thread)?;
         let clock = Clock::start();
         let hands = (config.read_threads, config.peers.clone());
         let (workers, threads) =
@@ -150,11 +158,20 @@ impl Server {
             config,
             next_id: AtomicI64::new(epoch_ms()),
         });
+        let watching = metrics.map(|(listener, address)| {
+            let watched = Watched {
+                drive: Arc::clone(&drive),
+                registry: Arc::clone(&hall.registry),
+                workers: hall.workers.clone(),
+            };
+            (address, tokio::spawn(watch(listener, Arc::new(watched))))
+        });
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(doors, hall, stopped));
         Ok(Self {
             plain,
             tls,
+            watching,
             drive,
             stop,
             asked,
@@ -176,6 +193,12 @@ impl Server {
         self.tls
     }
 
+    /// Where metrics are served, with the real port; `None` where they are not.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.watching.as_ref().map(|(address, _)| *address)
+    }
+
     /// The drive that it serves.
     #[must_use]
     pub fn drive(&self) -> &Arc<Drive> {
@@ -194,6 +217,11 @@ impl Server {
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener ended by itself");
         }
+        if let Some((_, watching)) = self.watching {
+            watching.abort();
+            // It has ended, which is what was wanted.
+            let _ = watching.await;
+        }
         let (sampler, threads) = (self.sampler, self.threads);
         let ended = tokio::task::spawn_blocking(move || {
             sampler.stop();
@@ -211,6 +239,19 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     Ok((listener, bound))
+}
+
+/// Where metrics are served. They tell no keys, but whoever reads them knows what the drive does.
+async fn metrics_door(wanted: MetricsListen) -> Result<(TcpListener, SocketAddr), StartError> {
+    let (listener, address) = listen(wanted.0).await?;
+    tracing::info!(metrics = %address, "serving metrics");
+    if wanted.is_exposed() {
+        tracing::warn!(
+            metrics = %address,
+            "other machines can read the drive's metrics: there is neither TLS nor a key for them"
+        );
+    }
+    Ok((listener, address))
 }
 
 /// What connections come in by.
@@ -347,7 +388,12 @@ fn admit(
         tracing::debug!(%peer, %error, "no TCP_NODELAY");
     }
     let limit = hall.config.max_connections;
+    let incidents = &hall.drive.device.incidents;
     if hall.registry.len() >= limit as usize {
+        incidents.count(match door {
+            Door::Plain => Incident::RefusedPlain,
+            Door::Tls(_) => Incident::RefusedTls,
+        });
         tracing::warn!(%peer, limit, "refused: too many connections");
         if let Door::Plain = door {
             connections.spawn(refuse(stream, Farewell::TooManyConnections(limit)));
@@ -355,10 +401,11 @@ fn admit(
         return;
     }
     let id = hall.next_id.fetch_add(1, Ordering::Relaxed);
-    let channel = match door {
-        Door::Plain => Channel::Plain,
-        Door::Tls(_) => Channel::Tls,
+    let (channel, accepted) = match door {
+        Door::Plain => (Channel::Plain, Incident::AcceptedPlain),
+        Door::Tls(_) => (Channel::Tls, Incident::AcceptedTls),
     };
+    incidents.count(accepted);
     let session = Session::new(id, channel);
     let (drive, workers) = (Arc::clone(&hall.drive), hall.workers.clone());
     let executor = Executor::new(drive, workers, hall.clock, session).of_peer(peer.ip());
@@ -373,12 +420,15 @@ fn admit(
     };
     match door {
         Door::Plain => connections.spawn(connection.serve()),
-        Door::Tls(acceptor) => connections.spawn(serve_tls(acceptor.clone(), connection)),
+        Door::Tls(acceptor) => {
+            let drive = Arc::clone(&hall.drive);
+            connections.spawn(serve_tls(acceptor.clone(), connection, drive))
+        }
     };
 }
 
 /// Shakes hands, then serves.
-async fn serve_tls(acceptor: TlsAcceptor, connection: Connection<TcpStream>) {
+async fn serve_tls(acceptor: TlsAcceptor, connection: Connection<TcpStream>, drive: Arc<Drive>) {
     let peer = connection.peer;
     let inbox = Arc::clone(connection.executor.inbox());
     match tls::shake_hands(acceptor, connection.stream, &inbox).await {
@@ -393,7 +443,10 @@ async fn serve_tls(acceptor: TlsAcceptor, connection: Connection<TcpStream>) {
             };
             connection.serve().await;
         }
-        Err(error) => tracing::warn!(%peer, %error, "closed before it was a connection"),
+        Err(error) => {
+            drive.device.incidents.count(Incident::FailedHandshake);
+            tracing::warn!(%peer, %error, "closed before it was a connection");
+        }
     }
 }
 

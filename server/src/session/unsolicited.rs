@@ -94,6 +94,12 @@ impl Farewell {
         }
     }
 
+    /// Whether it is about who has signed.
+    #[must_use]
+    pub fn is_of_the_signature(&self) -> bool {
+        self.code() == StatusCode::HMAC_FAILURE
+    }
+
     /// The status that it is told by.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -29,7 +29,7 @@ pub use error::{DiskOpenError, PastEnd};
 pub use file::FileDisk;
 pub use host::{HostRefusal, Occupant, occupant, refuse_if_mounted_or_open, wipe_signatures};
 pub use memory::MemoryDisk;
-pub use patient::{PatientDisk, may_be_passing};
+pub use patient::{PatientDisk, Traffic, may_be_passing};
 
 #[cfg(test)]
 mod tests;

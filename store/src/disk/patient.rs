@@ -14,22 +14,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::contract::Disk;
 use crate::limits::READ_TRIES;
 
+/// What went to the disk of an open store and came from it.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Tries of reads that the disk failed.
+    pub read_failures: AtomicU64,
+    /// Bytes that it has taken.
+    pub written_bytes: AtomicU64,
+}
+
 /// The disk of an open store.
 pub struct PatientDisk {
     disk: Arc<dyn Disk>,
-    failures: Arc<AtomicU64>,
+    traffic: Arc<Traffic>,
 }
 
 impl PatientDisk {
-    /// The same disk, with patience, and what counts the tries of reads that failed.
+    /// The same disk, with patience, and what counts its traffic.
     #[must_use]
-    pub fn over(disk: Arc<dyn Disk>) -> (Arc<dyn Disk>, Arc<AtomicU64>) {
-        let failures = Arc::<AtomicU64>::default();
+    pub fn over(disk: Arc<dyn Disk>) -> (Arc<dyn Disk>, Arc<Traffic>) {
+        let traffic = Arc::<Traffic>::default();
         let patient = Self {
             disk,
-            failures: Arc::clone(&failures),
+            traffic: Arc::clone(&traffic),
         };
-        (Arc::new(patient), failures)
+        (Arc::new(patient), traffic)
     }
 
     fn read(&self, most: u32, mut read: impl FnMut() -> io::Result<()>) -> io::Result<()> {
@@ -37,7 +46,7 @@ impl PatientDisk {
         loop {
             match read() {
                 Err(error) if is_of_the_medium(&error) => {
-                    self.failures.fetch_add(1, Ordering::Relaxed);
+                    self.traffic.read_failures.fetch_add(1, Ordering::Relaxed);
                     if tries == most {
                         return Err(error);
                     }
@@ -84,7 +93,7 @@ impl Disk for PatientDisk {
     fn try_read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
         match self.disk.try_read_at(offset, buffer) {
             Err(error) if is_of_the_medium(&error) => {
-                self.failures.fetch_add(1, Ordering::Relaxed);
+                self.traffic.read_failures.fetch_add(1, Ordering::Relaxed);
                 Ok(false)
             }
             outcome => outcome,
@@ -92,7 +101,11 @@ impl Disk for PatientDisk {
     }
 
     fn write_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<()> {
-        self.disk.write_at(offset, parts)
+        self.disk.write_at(offset, parts)?;
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let written = &self.traffic.written_bytes;
+        written.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -201,6 +201,16 @@ impl Prepared {
         (self.records_length + self.values_length) as u64
     }
 
+    /// Bytes of keys and values that it puts.
+    #[must_use]
+    pub fn put_bytes(&self) -> u64 {
+        let bytes = |mutation: &Mutation| match mutation {
+            Mutation::Put { key, value, .. } => key.len() + value.len(),
+            Mutation::Delete { .. } => 0,
+        };
+        self.commit.mutations.iter().map(bytes).sum::<usize>() as u64
+    }
+
     /// A deliberate bug: takes half of a batch out, which nobody waits for.
     pub(crate) fn split_off_half(&mut self) -> Option<Self> {
         let half = self.commit.mutations.len() / 2;

@@ -7,14 +7,15 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use super::commit::{Commit, Waiter};
 use super::config::{Options, Sabotage};
+use super::counters::Counters;
 use super::moves::Moves;
 use super::progress::{Progress, refuse};
 use super::queue::{Queue, Queued};
-use crate::disk::Disk;
+use crate::disk::{Disk, Traffic};
 use crate::error::CommitFailure;
 use crate::index::stepped::Stepped;
 use crate::index::values::ValueReader;
@@ -22,42 +23,6 @@ use crate::index::view::View;
 use crate::layout::geometry::Geometry;
 use crate::run::BlockReader;
 use crate::seal::{Cipher, Keys};
-
-/// Counters since the store was opened.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Commits that the writer has answered or lets wait for a sync.
-    pub commits: AtomicU64,
-    /// Commit groups written.
-    pub groups: AtomicU64,
-    /// Bytes of commit groups written.
-    pub group_bytes: AtomicU64,
-    /// Syncs of the disk.
-    pub syncs: AtomicU64,
-    /// Bytes of runs written.
-    pub run_bytes: AtomicU64,
-    /// Bytes of the manifest written.
-    pub manifest_bytes: AtomicU64,
-    /// Version checks for which the writer had to read the disk.
-    pub writer_reads: AtomicU64,
-    /// Reads that met bytes which are not what was written.
-    pub damage_seen: AtomicU64,
-    /// Flushes of a memtable.
-    pub flushes: AtomicU64,
-    /// Merges of runs.
-    pub merges: AtomicU64,
-    /// Values that were moved.
-    pub moves: AtomicU64,
-    /// Bytes written to cold zones.
-    pub cold_bytes: AtomicU64,
-}
-
-impl Counters {
-    /// Adds to a counter.
-    pub fn add(counter: &AtomicU64, amount: u64) {
-        counter.fetch_add(amount, Ordering::Relaxed);
-    }
-}
 
 /// Figures about space that upkeep keeps current.
 #[derive(Debug, Default)]
@@ -98,8 +63,8 @@ pub struct Shared {
     pub queue: Queue,
     /// Moves waiting for the writer.
     pub moves: Moves,
-    /// Tries of reads that the disk failed.
-    pub read_failures: Arc<AtomicU64>,
+    /// What went to the disk and came from it.
+    pub traffic: Arc<Traffic>,
     /// Counters for status and logs.
     pub counters: Counters,
     /// Space, for status and for the writer.
@@ -111,7 +76,11 @@ pub struct Shared {
     progress: Mutex<Progress>,
     sync: Mutex<()>,
     read_only: AtomicBool,
+    clock: OnceLock<Clock>,
 }
+
+/// Microseconds since any moment, for measuring alone: nothing is decided by it.
+pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -126,8 +95,8 @@ impl std::fmt::Debug for Shared {
 pub struct Parts {
     /// The disk.
     pub disk: Arc<dyn Disk>,
-    /// Tries of reads that the disk failed.
-    pub read_failures: Arc<AtomicU64>,
+    /// What goes to the disk and comes from it.
+    pub traffic: Arc<Traffic>,
     /// Identity of the drive.
     pub uuid: [u8; 16],
     /// Zones.
@@ -157,7 +126,7 @@ impl Shared {
         let queue = Queue::new(parts.options.queue_bytes);
         Self {
             disk: parts.disk,
-            read_failures: parts.read_failures,
+            traffic: parts.traffic,
             uuid: parts.uuid,
             geometry: parts.geometry,
             options: parts.options,
@@ -176,6 +145,7 @@ impl Shared {
             progress: Mutex::new(parts.progress),
             sync: Mutex::default(),
             read_only: AtomicBool::new(false),
+            clock: OnceLock::new(),
         }
     }
 
@@ -237,11 +207,28 @@ impl Shared {
         if self.options.has(Sabotage::SkipSync) {
             return Ok(());
         }
-        let outcome = self.disk.sync();
+        let outcome = self.timed_sync();
         if outcome.is_err() && self.options.has(Sabotage::SwallowSyncError) {
             return Ok(());
         }
         outcome.inspect_err(|_| self.read_only.store(true, Ordering::Release))
+    }
+
+    fn timed_sync(&self) -> io::Result<()> {
+        let Some(clock) = self.clock.get() else {
+            return self.disk.sync();
+        };
+        let begun = clock();
+        let outcome = self.disk.sync();
+        let took_us = clock().saturating_sub(begun);
+        self.counters.sync_times.record(took_us);
+        outcome
+    }
+
+    /// Measures by this clock from now on, unless there is one already.
+    pub fn measure_by(&self, clock: Clock) {
+        // The threads of one store are started once.
+        let _kept = self.clock.set(clock);
     }
 
     /// What the host did not take, if it is being tried again at the moment.

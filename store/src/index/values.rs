@@ -78,6 +78,12 @@ impl ValueReader {
         }
     }
 
+    /// What keeps small values, where something does.
+    #[must_use]
+    pub fn cache(&self) -> Option<&PlaceCache<Bytes>> {
+        self.kept.as_ref()
+    }
+
     /// The value of the entry with this number, which is kept where it is small.
     pub fn read_kept(
         &self,

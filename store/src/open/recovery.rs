@@ -127,7 +127,7 @@ pub struct Recovered {
 
 /// Opens the drive on a disk.
 pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenError> {
-    let (disk, read_failures) = PatientDisk::over(disk);
+    let (disk, traffic) = PatientDisk::over(disk);
     let mut salts = SaltSource::new(given.entropy);
     let superblock = unerased(&*disk, &salts)?;
     let key = unlocked(&superblock, given.pin)?;
@@ -174,7 +174,7 @@ pub fn recover(disk: Arc<dyn Disk>, given: Given<'_>) -> Result<Recovered, OpenE
         cipher: keys.of_boot(&salts.boot_salt()),
         keys,
         disk,
-        read_failures,
+        traffic,
         geometry,
         options,
         view: View {

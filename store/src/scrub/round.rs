@@ -9,8 +9,9 @@ use super::pace::{Others, Pace};
 use super::report::{Damaged, ScrubFinding, ScrubReport};
 use super::walk::{Block, RunWalk};
 use crate::effort::Effort;
+use crate::engine::counters::Counters;
 use crate::engine::progress::Checkup;
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::shared::Shared;
 use crate::engine::writer::{Need, Step};
 use crate::entry::{Entry, ValueRef};
 use crate::error::{Damage, ReadError};
@@ -200,7 +201,7 @@ impl Scrub {
                 let place = (location.zone.0, location.offset);
                 let is_error = matches!(bad.fault, BlockFault::Io(_));
                 self.pace.spend(u64::from(bad.handle.length));
-                Counters::add(&shared.counters.damage_seen, 1);
+                Counters::add(&shared.counters.damaged_blocks, 1);
                 let mut report = self.tell();
                 report.count(|counts| {
                     counts.blocks += 1;
@@ -244,7 +245,7 @@ impl Scrub {
         if newest.is_none_or(|newest| newest.location != value.location) {
             return;
         }
-        Counters::add(&shared.counters.damage_seen, 1);
+        Counters::add(&shared.counters.damaged_values, 1);
         let place = (value.location.zone.0, value.location.offset);
         let mut report = self.tell();
         report.count(|counts| {

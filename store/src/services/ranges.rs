@@ -277,7 +277,7 @@ impl Store {
                     if gap.as_ref().is_some_and(|gap| course.ends_before(gap)) {
                         return Ok(None);
                     }
-                    let error = self.counted(error, effort);
+                    let error = self.counted_block(error, effort);
                     return Err(Obstacle { error, gap });
                 }
             };

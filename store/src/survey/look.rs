@@ -65,7 +65,7 @@ pub(super) struct Contents {
 impl Survey {
     /// Looks at a disk; `pin` is the key of its lock PIN, where one is set and known.
     pub fn of(disk: Arc<dyn Disk>, pin: Option<&PinKey>) -> Result<Self, SurveyError> {
-        let (disk, _failures) = PatientDisk::over(disk);
+        let (disk, _traffic) = PatientDisk::over(disk);
         let superblock = slots::newest(&*disk)?;
         let contents = match contents(&*disk, &superblock, pin) {
             Err(Shut::WrongPin) => return Err(SurveyError::WrongPin),

@@ -10,7 +10,8 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use crate::disk::Disk;
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::counters::Counters;
+use crate::engine::shared::Shared;
 use crate::entry::Seqno;
 use crate::layout::checksum::ZoneStamp;
 use crate::layout::geometry::{Location, ZoneId};

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::counters::Counters;
+use crate::engine::shared::Shared;
 use crate::entry::Entry;
 use crate::layout::geometry::ZoneId;
 use crate::manifest::edit::Edit;

@@ -32,6 +32,7 @@ impl TimedRead {
 impl Executor {
     /// It is this time: gives up what has had its own.
     pub(crate) fn begin_turn(&mut self, now_us: u64) {
+        self.turn_began_us = now_us;
         self.session.tell_time(now_us);
         for token in self.upcoming.take_overdue(now_us) {
             self.give_up(token, now_us);

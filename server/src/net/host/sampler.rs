@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::kernel::{self, Totals};
+use super::kernel::{self, Host};
 use crate::device::vitals::Vitals;
 use crate::limits::SAMPLE_SECONDS;
 use crate::net::clock::Clock;
@@ -23,7 +23,7 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     /// Looks once, then starts the thread.
-    pub(crate) fn start(drive: &Arc<Drive>) -> io::Result<Self> {
+    pub(crate) fn start(drive: &Arc<Drive>, host: Host) -> io::Result<Self> {
         let (stop, stopped) = bounded(1);
         drive.device.set_vitals(Vitals {
             interfaces: kernel::interfaces(),
@@ -31,7 +31,7 @@ impl Sampler {
         });
         let drive = Arc::clone(drive);
         let thread = std::thread::Builder::new().name("kinetic-sample".to_owned());
-        let thread = thread.spawn(move || watch(&drive, &stopped))?;
+        let thread = thread.spawn(move || watch(&drive, &host, &stopped))?;
         Ok(Self { stop, thread })
     }
 
@@ -43,17 +43,16 @@ impl Sampler {
     }
 }
 
-fn watch(drive: &Drive, stopped: &Receiver<()>) {
+fn watch(drive: &Drive, host: &Host, stopped: &Receiver<()>) {
     let clock = Clock::start();
-    let mut before = (Totals::now(), clock.now_us());
+    let mut before = (host.totals(), clock.now_us());
     let pause = Duration::from_secs(SAMPLE_SECONDS);
     let mut told = Told::default();
     while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-        let now = (Totals::now(), clock.now_us());
+        let now = (host.totals(), clock.now_us());
         let passed_us = now.1.saturating_sub(before.1);
-        drive
-            .device
-            .set_vitals(now.0.vitals_since(&before.0, passed_us));
+        let vitals = host.vitals(&now.0, &before.0, passed_us);
+        drive.device.set_vitals(vitals);
         tell(&drive.device, &mut told);
         before = now;
     }

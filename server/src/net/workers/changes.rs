@@ -18,7 +18,8 @@ use kinetic_proto::StatusCode;
 
 use super::lobby::Lobby;
 use crate::auth::Penalties;
-use crate::auth::penalties::Source;
+use crate::auth::penalties::{Secret, Source};
+use crate::device::statistics::Incident;
 use crate::limits::{CHANGE_QUEUE, DELAYED_PINS, DELAYED_PINS_PER_SOURCE};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
@@ -170,6 +171,10 @@ impl Desk {
             (Verdict::Right, Some(guess)) => self.penalties.right(guess),
             (Verdict::Wrong, Some(guess)) => {
                 tracing::warn!(%source, "a PIN was wrong");
+                device.incidents.count(match guess.1 {
+                    Secret::LockPin => Incident::WrongLockPin,
+                    Secret::ErasePin => Incident::WrongErasePin,
+                });
                 self.penalties.wrong(guess, self.clock.now_us());
             }
         }

@@ -88,6 +88,12 @@ impl<T> Jobs<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many wait, at all levels.
+    pub(super) fn waiting(&self) -> usize {
+        let state = self.lock();
+        state.levels.iter().map(|level| level.jobs.len()).sum()
+    }
+
     /// Queues a job, or gives it back where there is no place: then this inbox hears of one.
     pub(super) fn send(&self, urgency: Urgency, job: T, inbox: &Arc<Inbox>) -> Result<(), T> {
         let offer = |job| self.offer(urgency, job);

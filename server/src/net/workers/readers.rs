@@ -106,6 +106,11 @@ impl Readers {
         Ok((way, handles))
     }
 
+    /// How many wait for a thread.
+    pub(crate) fn queued(&self) -> usize {
+        self.0.0.waiting()
+    }
+
     /// Queues a read, or gives it back when the queue is full; its inbox hears of room then.
     pub(crate) fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         let (urgency, inbox) = (job.urgency(), Arc::clone(&job.inbox));

@@ -17,10 +17,11 @@ use super::step::{Need, Step};
 use crate::effort::Effort;
 use crate::engine::commit::{Commit, Durability, Waiter};
 use crate::engine::config::Sabotage;
+use crate::engine::counters::Counters;
 use crate::engine::moves::{Move, Moved};
 use crate::engine::progress::{Filled, LogZone, Progress, SealRequest};
 use crate::engine::queue::Queued;
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::shared::Shared;
 use crate::entry::{Seqno, State};
 use crate::error::{CommitError, CommitFailure};
 use crate::index::memtable::Memtable;
@@ -260,7 +261,13 @@ impl Writer {
             self.write(shared, &mut group)
         };
         match written {
-            Ok(()) => self.publish(group, &view, &shared.cipher),
+            Ok(()) => {
+                if !group.entries.is_empty() {
+                    let commits = outcomes.iter().filter(|outcome| outcome.is_ok());
+                    shared.counters.group_commits.record(commits.count() as u64);
+                }
+                self.publish(group, &view, &shared.cipher);
+            }
             Err(kind) => fail_written(&mut outcomes, kind),
         }
         self.answer(shared, used, outcomes);
@@ -349,8 +356,7 @@ impl Writer {
         self.zone_contents.0 += head as u64;
         self.zone_contents.1 += group.value_bytes();
         self.log_since_freeze += u64::from(length);
-        Counters::add(&shared.counters.groups, 1);
-        Counters::add(&shared.counters.group_bytes, u64::from(length));
+        shared.counters.count_group(u64::from(length));
         let mut progress = shared.progress();
         progress.written_group = self.next_group;
         progress.written_seqno = group.seqno;
@@ -408,6 +414,12 @@ impl Writer {
     /// Tells who can be told, and lets the others wait for the syncer.
     fn answer(&self, shared: &Shared, used: Vec<Queued>, outcomes: Vec<Outcome>) {
         Counters::add(&shared.counters.commits, used.len() as u64);
+        let done = used
+            .iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| outcome.is_ok());
+        let put = done.map(|(queued, _)| queued.prepared.put_bytes());
+        Counters::add(&shared.counters.put_bytes, put.sum());
         let mut tell = Vec::with_capacity(used.len());
         let mut progress = shared.progress();
         for (queued, outcome) in used.into_iter().zip(outcomes) {

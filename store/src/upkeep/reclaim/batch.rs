@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::engine::counters::Counters;
 use crate::engine::moves::Move;
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::shared::Shared;
 use crate::entry::{Entry, Key, State};
 use crate::layout::codec::len32;
 use crate::layout::geometry::Location;

@@ -5,11 +5,13 @@
 //! Not here: when the collected values are written (`round`).
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
 
 use super::batch::Batch;
 use super::walk::{Walk, Walked};
 use crate::effort::Effort;
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::counters::Counters;
+use crate::engine::shared::Shared;
 use crate::entry::{Entry, Key};
 use crate::error::ReadError;
 use crate::index::view::View;
@@ -79,7 +81,7 @@ impl Job {
                 break;
             };
             let entry = view.lookup(&reader, &key, Effort::Disk);
-            let entry = self.judge(shared, entry);
+            let entry = self.judge(&shared.counters.damaged_blocks, entry);
             let born = self.walk.info().born;
             let means_this = |entry: &Entry| {
                 let there = entry.live().filter(|value| value.location == location);
@@ -99,7 +101,8 @@ impl Job {
             let value = entry.live().unwrap_or_default();
             self.referenced += u64::from(value.length);
             let value = shared.values.read(&value, Effort::Disk);
-            if let Some(value) = self.judge(shared, value.map(Some)) {
+            let damaged = &shared.counters.damaged_values;
+            if let Some(value) = self.judge(damaged, value.map(Some)) {
                 self.batch.add(key, entry, value);
             }
             if self.batch.bytes() >= until {
@@ -118,7 +121,8 @@ impl Job {
     ) {
         for run in view.runs.iter() {
             let entry = run.get(reader, key, Effort::Disk);
-            let entry = self.judge(shared, entry.map_err(ReadError::from));
+            let damaged = &shared.counters.damaged_blocks;
+            let entry = self.judge(damaged, entry.map_err(ReadError::from));
             if let Some(entry) = entry.filter(means_this) {
                 let length = entry.live().map_or(0, |value| value.length);
                 self.referenced += u64::from(length);
@@ -141,7 +145,7 @@ impl Job {
             }
             Walked::End => self.walked = true,
             Walked::Damaged => {
-                Counters::add(&shared.counters.damage_seen, 1);
+                Counters::add(&shared.counters.damaged_groups, 1);
                 self.walked = true;
                 self.sound = false;
             }
@@ -149,9 +153,9 @@ impl Job {
     }
 
     /// What was read; what cannot be read stays where it is, and so does the zone.
-    fn judge<T>(&mut self, shared: &Shared, read: Result<Option<T>, ReadError>) -> Option<T> {
+    fn judge<T>(&mut self, damaged: &AtomicU64, read: Result<Option<T>, ReadError>) -> Option<T> {
         read.unwrap_or_else(|_| {
-            Counters::add(&shared.counters.damage_seen, 1);
+            Counters::add(damaged, 1);
             self.sound = false;
             None
         })

@@ -16,9 +16,10 @@ use super::job::{Job, Looked};
 use super::outlook::Outlook;
 use super::selection::{Selection, candidates, is_settled};
 use super::walk::{Walk, Walked};
+use crate::engine::counters::Counters;
 use crate::engine::moves::{Move, Moved};
 use crate::engine::progress::Filled;
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::shared::Shared;
 use crate::layout::geometry::ZoneId;
 use crate::limits::{
     BLOCK32, RECLAIM_LOOKUPS, RECLAIM_MOVES, RECLAIM_MOVES_BYTES, RECLAIM_PATIENCE_US,
@@ -435,7 +436,7 @@ impl Reclaim {
                     self.selection.choice.measure(&walk.info().stamp, contents);
                 }
                 Walked::Damaged => {
-                    Counters::add(&shared.counters.damage_seen, 1);
+                    Counters::add(&shared.counters.damaged_groups, 1);
                     self.selection.choice.pass_over(walk.info(), usize::MAX);
                 }
             }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::state::{After, Upkeep};
+use crate::engine::counters::Counters;
 use crate::engine::progress::Checkup;
-use crate::engine::shared::{Counters, Shared};
+use crate::engine::shared::Shared;
 use crate::engine::writer::{Need, Step};
 use crate::layout::zone_header::ZoneKind;
 use crate::limits::{BLOCK32, RETRY_US};
@@ -65,7 +66,7 @@ impl Upkeep {
                 }
             }
             Trouble::Job(JobError::Input(_)) => {
-                Counters::add(&shared.counters.damage_seen, 1);
+                Counters::add(&shared.counters.damaged_blocks, 1);
                 let failed = self.merge.take().and_then(|merge| merge.failed_input());
                 self.damaged.extend(failed);
                 return Step::Worked;
