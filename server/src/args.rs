@@ -271,13 +271,7 @@ impl Args {
             self.tls_cert.or(file.tls_cert),
             self.tls_key.or(file.tls_key),
         );
-        config.certificate = match files {
-            (Some(certificate), Some(key)) => {
-                Some(Arc::new(Certificate::of_files(&certificate, &key)?))
-            }
-            (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => return Err(SettingsError::HalfACertificate),
-        };
+        config.certificate = certificate(files)?;
         if let Some(key) = self.factory_key.or(file.factory_key) {
             let bytes = key.len();
             if !(1..=HMAC_KEY_BYTES).contains(&bytes) {
@@ -312,6 +306,19 @@ impl Args {
             config,
             options,
         })
+    }
+}
+
+/// The certificate that was given, from both of its files.
+fn certificate(
+    files: (Option<PathBuf>, Option<PathBuf>),
+) -> Result<Option<Arc<Certificate>>, SettingsError> {
+    match files {
+        (Some(certificate), Some(key)) => {
+            Ok(Some(Arc::new(Certificate::of_files(&certificate, &key)?)))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(SettingsError::HalfACertificate),
     }
 }
 

@@ -6,37 +6,36 @@
 //! until the inbox tells of room, and nothing after it is started; what was asked in one opening of
 //! the store is not done in another, for the drive may be erased in between. Answers may come in
 //! another order than requests.
-//! Not here: the socket (`connection`), and what is given up since its time is over (`overdue`).
+//! Not here: the socket (`connection`). In files of their own: what is read before a write is queued
+//! (`ahead`), what is given up since its time is over (`overdue`), and `pushing` to other drives.
 
+mod ahead;
 mod overdue;
+mod pushing;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kinetic_proto::Frame;
 use kinetic_proto::limits::MAX_VALUE_SIZE;
 use kinetic_store::{Commit, Effort, Lane, Priority, Store, SubmitError, Ticket};
-use tokio::task::AbortHandle;
 
 use self::overdue::TimedRead;
+use self::pushing::Pushing;
 use super::buffers::inbox::{Done, Inbox, PUBLISHED, ROOM, completion};
 use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
 use super::buffers::upcoming::{State, Upcoming, UpcomingWrite};
 use super::clock::Clock;
-use super::workers::{ChangeJob, Claim, Job, PushJob, Task, Workers};
+use super::workers::{ChangeJob, Claim, Job, Task, Workers};
 use crate::auth::penalties::Source;
 use crate::device::PowerLevel;
 use crate::device::statistics::{Answered, Incident, Tally};
-use crate::limits::{
-    LESS_URGENT_COST, LOOK_AHEAD_INLINE, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES,
-};
+use crate::limits::{LESS_URGENT_COST, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
 use crate::ops::push::Granted;
 use crate::ops::status::{locked, of_commit};
 use crate::ops::{Answer, Read, Write, answers_with_entry};
-use crate::session::reply::{Route, Signer};
+use crate::session::reply::Route;
 use crate::session::unsolicited::Farewell;
 use crate::session::{Drive, Session, Step};
 
@@ -63,16 +62,6 @@ pub(crate) struct Executor {
     /// When the requests came that are executed now.
     turn_began_us: u64,
     done: Vec<Done>,
-}
-
-/// The connection's pushes, by token; they end with it.
-#[derive(Default)]
-struct Pushing(BTreeMap<u64, AbortHandle>);
-
-impl Drop for Pushing {
-    fn drop(&mut self) {
-        self.0.values().for_each(AbortHandle::abort);
-    }
 }
 
 /// The connection's lane in the store's queue.
@@ -296,62 +285,6 @@ impl Executor {
         }
     }
 
-    /// Keys that the store's writer will look up, from the first one on that is not in memory, or
-    /// that was not looked for here: a batch has too many to keep other connections waiting.
-    fn unread(&self, commit: &Commit, epoch: Option<u64>) -> Vec<Bytes> {
-        let checked = commit.mutations.iter().filter(|one| one.is_checked());
-        let mut keys = checked.map(|one| one.key()).peekable();
-        if keys.peek().is_none() {
-            return Vec::new();
-        }
-        let Some(store) = self.drive.device.store_of(epoch) else {
-            return Vec::new();
-        };
-        for _ in 0..LOOK_AHEAD_INLINE {
-            let in_memory = keys.next_if(|key| store.look_ahead(key, Effort::Cached));
-            if in_memory.is_none() {
-                break;
-            }
-        }
-        keys.cloned().collect()
-    }
-
-    /// Has these read. Where the readers have no room, the inbox will hear of it.
-    fn look_ahead(&self, unread: Vec<Bytes>, (token, epoch): (u64, Option<u64>)) -> State {
-        if unread.is_empty() {
-            return State::Ready;
-        }
-        let job = Job {
-            task: Task::LookAhead(unread),
-            manner: self.pending.manner_of(token),
-            claim: None,
-            epoch,
-            token,
-            inbox: Arc::clone(&self.inbox),
-        };
-        match self
-            .workers
-            .readers
-            .submit(Box::new(job))
-            .map_err(|job| job.task)
-        {
-            Err(Task::LookAhead(unread)) => State::Unread(unread),
-            Ok(()) | Err(Task::Answer(_)) => State::Reading,
-        }
-    }
-
-    /// Has read what the readers had no room for, in order, until they have none again.
-    fn look_ahead_again(&mut self) {
-        while let Some((unread, token, epoch)) = self.upcoming.take_unread() {
-            let state = self.look_ahead(unread, (token, epoch));
-            let refused = matches!(state, State::Unread(_));
-            self.upcoming.set(token, state);
-            if refused {
-                return;
-            }
-        }
-    }
-
     /// Queues a commit, if the store is still in the opening that the commit is for.
     fn submit(&mut self, write: UpcomingWrite) -> Flow {
         let UpcomingWrite {
@@ -489,41 +422,6 @@ impl Executor {
         }
     }
 
-    /// Has entries pushed to a peer, once all earlier writes of this connection are visible.
-    fn push(&mut self, route: Route, push: Granted, until_us: Option<u64>) -> Flow {
-        if !self.writes_are_visible() {
-            self.held = Some(Held::Push(route, push, until_us));
-            return Flow::Wait;
-        }
-        let (now_us, epoch, manner) = (route.arrived_us, route.epoch, route.manner);
-        let Signer::Identity(identity) = &route.signer else {
-            // A PIN asks for nothing but PIN operations.
-            return Flow::Go;
-        };
-        let identity = (identity.number, identity.key.clone());
-        let token = self.pending.insert(Waiting::of(route, 0));
-        let job = PushJob {
-            push,
-            identity,
-            epoch,
-            manner,
-            until_us,
-            token,
-            inbox: Arc::clone(&self.inbox),
-        };
-        match self.workers.pushes.begin(job) {
-            Ok(task) => {
-                self.pushing.0.insert(token, task);
-            }
-            Err(busy) => {
-                if let Some(waiting) = self.pending.remove(token) {
-                    self.answer(&waiting, Answer::of(busy), now_us);
-                }
-            }
-        }
-        Flow::Go
-    }
-
     /// Whether a read now sees all earlier writes of this connection; if not, the inbox will tell.
     fn writes_are_visible(&mut self) -> bool {
         if !self.upcoming.is_empty() {
@@ -599,7 +497,7 @@ impl Executor {
                 }
             }
             Done::Push(token, answer, value_bytes) => {
-                self.pushing.0.remove(&token);
+                self.pushing.end(token);
                 if let Some(mut waiting) = self.pending.remove(token) {
                     waiting.value_bytes = value_bytes;
                     self.answer(&waiting, *answer, now_us);

@@ -120,6 +120,17 @@ impl Request {
                 let range = part_of(RANGE, kind, (command, source))?;
                 Ok(Self::MediaOptimize(MediaOptimize::parse(range)))
             }
+            _ => Self::of_the_drive(kind, command, source),
+        }
+    }
+
+    /// The same, for requests that are about no entry of this drive, or about many.
+    fn of_the_drive(
+        kind: MessageType,
+        command: &CommandView<'_>,
+        source: &Source<'_>,
+    ) -> Result<Self, Invalid> {
+        match kind {
             MessageType::GETLOG => {
                 let logs = part_of(GET_LOG, kind, (command, source))?;
                 Logs::parse(logs).map(Self::Logs)

@@ -33,10 +33,8 @@ struct Outcomes(Mutex<BTreeMap<u64, Result<(), CommitError>>>);
 
 impl Completion for Outcomes {
     fn complete(&self, token: u64, outcome: Result<(), CommitError>) {
-        assert!(
-            self.0.lock().unwrap().insert(token, outcome).is_none(),
-            "told twice"
-        );
+        let told = self.0.lock().unwrap().insert(token, outcome);
+        assert!(told.is_none(), "told twice");
     }
 }
 
