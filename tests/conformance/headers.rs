@@ -138,15 +138,6 @@ fn unknown_types_and_types_of_answers_are_invalid_requests_and_the_connection_st
 }
 
 #[test]
-fn known_types_that_are_not_served_yet_are_refused_in_their_own_answer() {
-    let fresh = Fresh::drive();
-    let mut talk = fresh.talk();
-    let reply = talk.ask(MessageType::PEER2PEERPUSH, Body::default(), &[]);
-    assert_eq!(reply.code(), StatusCode::INVALID_REQUEST);
-    talk.noop().success();
-}
-
-#[test]
 fn a_pin_operation_without_tls_is_an_invalid_request_without_signature_and_the_connection_stays() {
     let fresh = Fresh::drive();
     let mut talk = fresh.talk_plain();

@@ -20,6 +20,9 @@ mod order;
 
 mod layers;
 
+#[cfg(test)]
+mod promises;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

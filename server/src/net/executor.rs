@@ -6,8 +6,8 @@
 //! until the inbox tells of room, and nothing after it is started; what was asked in one opening of
 //! the store is not done in another, for the drive may be erased in between. Answers may come in
 //! another order than requests.
-//! Not here: the socket (`connection`). In files of their own: what is read before a write is queued
-//! (`ahead`), what is given up since its time is over (`overdue`), and `pushing` to other drives.
+//! Not here: the socket (`connection`). In files of their own: what is read before a write is
+//! queued (`ahead`), what is given up since its time is over (`overdue`), and `pushing`.
 
 mod ahead;
 mod overdue;

@@ -1,4 +1,5 @@
-//! The requests of locks, identities, media scans, batches and extensions, as a drive sees them.
+//! The requests of locks, identities, media scans, batches, pushes and extensions, as a drive sees
+//! them.
 
 mod acl_log;
 mod batches;
@@ -6,4 +7,5 @@ mod extended;
 mod locks;
 mod manner;
 mod media;
+mod pushes;
 mod security;
