@@ -67,6 +67,9 @@ fn a_request_is_counted_by_type_and_code_with_its_time() {
     let count = "kinetic_requests_total{type=\"NOOP\",code=\"SUCCESS\"}";
     assert_eq!(series(&moved, count), 1.0);
     only(&moved, &names);
+    let (_, moved) = watched.moved(|| talk.ask(MessageType::COUNT, Body::default(), &[]).success());
+    let count = "kinetic_requests_total{type=\"COUNT\",code=\"SUCCESS\"}";
+    assert_eq!(series(&moved, count), 1.0);
     // What nobody knows has one label, whatever its number is.
     let (reply, moved) = watched.moved(|| talk.ask(MessageType(3008), Body::default(), &[]));
     let code = reply.code().name().expect("a known code");

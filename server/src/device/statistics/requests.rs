@@ -13,10 +13,16 @@ use kinetic_store::{Histogram, HistogramFigures};
 
 use crate::limits::{LATENCY_US_BOUNDS, TALLY_KINDS};
 
-/// Request types are even and at most 48.
-const SLOTS: usize = 25;
+/// Request types of the protocol are even and at most 48.
+const OF_PROTOCOL: usize = 25;
 
-/// Where requests are counted that the protocol does not know.
+/// The message type behind which the first one beyond the protocol comes.
+const BEYOND: i32 = 1000;
+
+/// Those beyond the protocol have the places behind.
+const SLOTS: usize = OF_PROTOCOL + MessageType::EXTENSIONS.len();
+
+/// Where requests are counted that nobody knows.
 const OTHER: usize = SLOTS;
 
 /// Status codes run from 0 without a gap; the last place is for any other.
@@ -106,11 +112,12 @@ struct Kind {
 }
 
 fn slot_of(request: MessageType) -> Option<usize> {
-    request
-        .is_request()
-        .then(|| usize::try_from(request.0 / 2).ok())
-        .flatten()
-        .filter(|&slot| slot < SLOTS)
+    let (first, number, end) = match request.is_extension() {
+        true => (OF_PROTOCOL, (request.0 - BEYOND) / 2 - 1, SLOTS),
+        false => (0, request.0 / 2, OF_PROTOCOL),
+    };
+    let slot = first + usize::try_from(number).ok()?;
+    (request.is_request() && slot < end).then_some(slot)
 }
 
 fn place_of_latency(latency_us: u64) -> usize {
@@ -212,7 +219,7 @@ impl Statistics {
         MessageType::REQUESTS.iter().filter_map(entry).collect()
     }
 
-    /// The figures of each type of request, and last of those that the protocol does not know.
+    /// The figures of each type of request, and last of those that nobody knows.
     #[must_use]
     pub fn figures(&self) -> Vec<RequestFigures> {
         let of = |request: Option<MessageType>| {
@@ -220,7 +227,8 @@ impl Statistics {
             let slot = self.slots.get(slot?)?;
             Some(slot.figures(request))
         };
-        let known = MessageType::REQUESTS.iter().copied().map(Some);
+        let known = MessageType::REQUESTS.iter().chain(MessageType::EXTENSIONS);
+        let known = known.copied().map(Some);
         known.chain([None]).filter_map(of).collect()
     }
 }

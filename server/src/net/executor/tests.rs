@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
+use bytes::Bytes;
 use kinetic_proto::schema::Command;
 use kinetic_proto::{FrameDecoder, Limits, MessageType, Received, StatusCode};
 use kinetic_store::disk::{Disk, MemoryDisk};
@@ -15,6 +16,7 @@ use kinetic_store::disk::{Disk, MemoryDisk};
 use super::*;
 use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Medium, Ports};
+use crate::limits::LOOK_AHEAD_INLINE;
 use crate::net::buffers::inbox::Known;
 use crate::ram_drive::{body, command, entry, frame, medium, policy};
 use crate::session::manner::Manner;
