@@ -80,6 +80,16 @@ pub const ERASE_TIMEOUT_MS: u64 = 180_000;
 /// for others meanwhile.
 pub const PUSH_TIMEOUT_MS: u64 = 120_000;
 
+/// Milliseconds by which a drive is told less than the time of a push, so that its answer comes in
+/// time; less of a short one.
+pub const PUSH_GRACE_MS: u64 = 2_000;
+
+/// Bytes of one request of a replication at which no more keys are added to it: half of a message.
+pub const PUSH_REQUEST_BYTES: usize = 512 << 10;
+
+/// Bytes that each operation counts there beside its key: the name of its peer, and its status.
+pub const PUSH_OVERHEAD: usize = 320;
+
 /// Keys of one push of a replication, unless it says otherwise.
 pub const PUSHED_KEYS: usize = 64;
 

@@ -4,6 +4,7 @@
 //! value, connections) are the protocol's and live in `kinetic_proto::limits`; those of the disk
 //! in `kinetic_store::limits`.
 
+use kinetic_client::limits::REQUEST_OVERHEAD;
 use kinetic_proto::limits::{
     MAX_BATCH_SIZE, MAX_CONNECTIONS, MAX_KEY_SIZE, MAX_KEYS_PER_REQUEST, MAX_MESSAGE_SIZE,
     MAX_OPERATIONS_PER_BATCH, MAX_TAG_SIZE, MAX_VALUE_SIZE, MAX_VERSION_SIZE,
@@ -262,6 +263,24 @@ pub const PUSH_REQUEST_BYTES: usize = 64 << 20;
 /// Bytes of values that all pushes hold at a time, read and not yet answered by the peer.
 pub const PUSHED_BYTES: usize = 64 << 20;
 
+/// Bytes of them that one push holds.
+pub const PUSH_BYTES: usize = 8 << 20;
+
+/// Bytes that an operation of a push takes in memory beside its fields, its status included.
+pub const PUSH_OPERATION_COST: usize = 512;
+
+/// Bytes of the name of a peer's host: as many as a name can have.
+pub const HOST_BYTES: u32 = 255;
+
+/// Bytes that are kept of what a peer says of one operation; the rest is cut.
+pub const PEER_TEXT_BYTES: usize = 256;
+
+/// Times that a peer which is busy with other pushes is asked again, after twice as long each time.
+pub const BUSY_TRIES: u32 = 8;
+
+/// Milliseconds after which it is asked again for the first time.
+pub const BUSY_PAUSE_MS: u64 = 25;
+
 /// Operations of one push that are under way at a time.
 pub const PUSH_WINDOW: usize = 64;
 
@@ -271,8 +290,9 @@ pub const PUSH_READS: usize = 8;
 /// Connections to peers that are kept.
 pub const PEER_LINKS: usize = 256;
 
-/// Bytes in flight on one of them.
-pub const LINK_BYTES: usize = 16 << 20;
+/// Bytes in flight on one of them: room for all that pushes may have under way at all, so that
+/// nothing waits for room there and operations are sent in their order.
+pub const LINK_BYTES: usize = 128 << 20;
 
 /// Seconds after which one that nobody uses is closed.
 pub const LINK_IDLE_SECONDS: u64 = 60;
@@ -315,7 +335,9 @@ const _: () = assert!(DELAYED_PINS_PER_SOURCE < DELAYED_PINS);
 const _: () = assert!(BACKLOG_FLOOR_BYTES <= BACKLOG_BYTES);
 const _: () = assert!(LAST_READS_MS + LINGER_MS < DRAIN_SECONDS * 1000);
 const _: () = assert!(LAST_READS_MS + PUSH_STOP_MS < DRAIN_SECONDS * 1000);
-const _: () = assert!(MAX_VALUE_SIZE as usize * PUSH_READS <= PUSHED_BYTES);
+const _: () = assert!(MAX_VALUE_SIZE as usize <= PUSH_BYTES && PUSH_BYTES <= PUSHED_BYTES);
+const _: () = assert!(PUSHED_BYTES + PUSHES * PUSH_WINDOW * REQUEST_OVERHEAD <= LINK_BYTES);
+const _: () = assert!(PUSH_OPERATIONS * PUSH_OPERATION_COST < PUSH_REQUEST_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize <= PUSH_REQUEST_BYTES);
 // A status without a text takes 6 bytes at most, and so do the lengths around it, so that the codes
 // of all operations fit an answer that names no key any more.

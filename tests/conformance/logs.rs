@@ -251,6 +251,7 @@ fn the_capabilities_are_the_requests_beyond_the_protocol_and_their_limits() {
     assert_eq!(content["limits"]["maxKeysPerRequest"], 1000);
     assert_eq!(content["limits"]["maxFoundSize"], 1 << 20);
     assert_eq!(content["limits"]["maxDigestParts"], 200);
+    assert_eq!(content["limits"]["maxNestedPushes"], 32);
 }
 
 #[test]

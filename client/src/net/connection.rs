@@ -24,7 +24,7 @@ use super::tls::handshake;
 use crate::config::Config;
 use crate::core::{Capabilities, Hello, Hints, Manner, Reply, Request, Session, Signer};
 use crate::error::{ConnectError, Disconnected, Error, HelloError, TlsError};
-use crate::limits::{MAX_TIMEOUT_MS, REQUEST_OVERHEAD};
+use crate::limits::{MAX_TIMEOUT_MS, PUSH_GRACE_MS, REQUEST_OVERHEAD};
 use crate::trust::{Fingerprint, Trust};
 
 /// A handle to one connection; the connection ends with its last clone.
@@ -192,7 +192,13 @@ impl Connection {
         let deadline = handle.shared.now().saturating_add(timeout);
         let cost = handle.acquire(&request, deadline, timeout).await?;
         let left = deadline.saturating_sub(handle.shared.now()).as_millis();
-        let left = u64::try_from(left).unwrap_or(u64::MAX).max(1);
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        let left = match request.message_type {
+            // It tells what came of each key when its time is up: that is to arrive, too.
+            MessageType::PEER2PEERPUSH => left - (left / 8).min(PUSH_GRACE_MS),
+            _ => left,
+        }
+        .max(1);
         request.hints = Hints {
             timeout_ms: request.may_be_given_up().then_some(left),
             priority: manner.priority.or(handle.priority),

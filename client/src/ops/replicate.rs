@@ -20,7 +20,9 @@ use super::answer::Answer;
 use super::push::{Peer, Push, Pushed, Transfer, Transferred};
 use super::range::{Keys, Range};
 use crate::error::Error;
-use crate::limits::{PUSH_TIMEOUT_MS, PUSHED_KEYS, PUSHES_UNDER_WAY};
+use crate::limits::{
+    PUSH_OVERHEAD, PUSH_REQUEST_BYTES, PUSH_TIMEOUT_MS, PUSHED_KEYS, PUSHES_UNDER_WAY,
+};
 use crate::net::Connection;
 
 /// The way that entries take to several peers.
@@ -203,21 +205,30 @@ impl Replication {
 
     /// Lists keys until one request is full; whether one is to be sent.
     fn collect(&mut self, cx: &mut Context<'_>) -> bool {
-        while let Some(keys) = &mut self.keys {
-            if self.collected.len() >= self.replicate.keys {
-                break;
-            }
+        while !self.is_full()
+            && let Some(keys) = &mut self.keys
+        {
             match Pin::new(keys).poll_next(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(Some(Ok(key))) => self.collected.push(key),
                 Poll::Ready(None) => self.keys = None,
                 Poll::Ready(Some(Err(error))) => {
                     self.keys = None;
+                    self.collected.clear();
                     self.failed = Some(error);
                 }
             }
         }
         !self.collected.is_empty()
+    }
+
+    /// Whether what was collected takes a request, or its answer, as far as that may go.
+    fn is_full(&self) -> bool {
+        let copies = self.replicate.peers.len().max(1);
+        let keys: usize = self.collected.iter().map(Bytes::len).sum();
+        let operations = self.collected.len() * copies;
+        self.collected.len() >= self.replicate.keys
+            || keys * copies + operations * PUSH_OVERHEAD >= PUSH_REQUEST_BYTES
     }
 
     fn begin(&mut self) {

@@ -4,7 +4,9 @@
 //! asks for the log never meets any of it. Not here: the operations, each in a file of its own.
 
 use bytes::Bytes;
-use kinetic_proto::limits::{MAX_DIGEST_PARTS, MAX_FOUND_SIZE, MAX_KEYS_PER_REQUEST};
+use kinetic_proto::limits::{
+    MAX_DIGEST_PARTS, MAX_FOUND_SIZE, MAX_KEYS_PER_REQUEST, MAX_PUSH_DEPTH,
+};
 use kinetic_proto::{CommandView, MessageType};
 use kinetic_store::Effort;
 use prost::Message;
@@ -135,6 +137,7 @@ pub fn capabilities() -> Bytes {
             "maxKeysPerRequest": MAX_KEYS_PER_REQUEST,
             "maxFoundSize": MAX_FOUND_SIZE,
             "maxDigestParts": MAX_DIGEST_PARTS,
+            "maxNestedPushes": MAX_PUSH_DEPTH,
         },
         "logs": [ACL_LOG, MESSAGES_LOG, SCRUB_LOG],
     });

@@ -17,7 +17,9 @@ use super::answer::{Answer, AnswerBody};
 use super::entry::within;
 use super::invalid::Invalid;
 use crate::auth::{Access, Denied, Grant, grant};
-use crate::limits::{PUSH_OPERATIONS, PUSH_REPLY_HEADROOM};
+use crate::limits::{
+    HOST_BYTES, PEER_TEXT_BYTES, PUSH_OPERATION_COST, PUSH_OPERATIONS, PUSH_REPLY_HEADROOM,
+};
 
 /// A PEER2PEERPUSH that keeps all limits.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +32,8 @@ pub struct Granted {
     pub peer: p2p_operation::Peer,
     /// What to push, in order.
     pub entries: Vec<Entry>,
-    /// Bytes of the request.
-    pub request_bytes: usize,
+    /// Bytes that it takes in memory, its answer included.
+    pub cost_bytes: usize,
 }
 
 /// One entry to push.
@@ -58,7 +60,18 @@ impl Push {
     /// Reads what is to be pushed.
     pub fn parse(push: Option<P2pOperation>, limits: &Limits) -> Result<Self, Invalid> {
         let push = push.ok_or(Invalid::NoPush(MessageType::PEER2PEERPUSH))?;
-        let (depth, count) = measure(&push);
+        let Measure {
+            depth,
+            count,
+            longest_host,
+        } = Measure::of(&push);
+        if longest_host > HOST_BYTES as usize {
+            return Err(Invalid::TooLarge {
+                field: "hostname",
+                size: longest_host,
+                limit: HOST_BYTES,
+            });
+        }
         if depth > MAX_PUSH_DEPTH as usize {
             let limit = MAX_PUSH_DEPTH;
             return Err(Invalid::NestedTooDeep { depth, limit });
@@ -81,15 +94,15 @@ impl Push {
     /// Asks for the permission to read each entry.
     #[must_use]
     pub fn granted(self, _push: Grant<grant::PeerToPeer>, access: &Access) -> Granted {
-        let request_bytes = self.0.encoded_len();
+        let (request_bytes, count) = (self.0.encoded_len(), Measure::of(&self.0).count);
         let entry = |asked: Operation| Entry {
             grant: access.to_key(asked.key.clone().unwrap_or_default()),
             asked,
         };
         Granted {
             peer: self.0.peer.unwrap_or_default(),
+            cost_bytes: request_bytes + count * PUSH_OPERATION_COST,
             entries: self.0.operation.into_iter().map(entry).collect(),
-            request_bytes,
         }
     }
 }
@@ -116,39 +129,73 @@ fn found_nothing(status: Status) -> Status {
     status
 }
 
-/// The depth of the deepest push and the number of all operations. Decoding has bounded both.
-fn measure(push: &P2pOperation) -> (usize, usize) {
-    let mut depth = 0;
-    let mut count = 0;
-    let mut level = vec![push];
-    while !level.is_empty() {
-        depth += 1;
-        let operations = level.iter().flat_map(|push| &push.operation);
-        count += operations.clone().count();
-        level = operations.filter_map(|one| one.p2pop.as_ref()).collect();
-    }
-    (depth, count)
+/// What a push comes to, all that is nested in it counted. Decoding has bounded its depth.
+#[derive(Debug, Clone, Copy, Default)]
+struct Measure {
+    depth: usize,
+    count: usize,
+    longest_host: usize,
 }
 
-/// Gives every operation that has no status this one; what was to follow such a one was not
-/// attempted. Then says at each depth whether all was done.
+impl Measure {
+    fn of(push: &P2pOperation) -> Self {
+        let mut measure = Self::default();
+        let mut level = vec![push];
+        while !level.is_empty() {
+            measure.depth += 1;
+            let peers = level.iter().filter_map(|push| push.peer.as_ref());
+            let hosts = peers.filter_map(|peer| peer.hostname.as_ref());
+            let longest = hosts.map(String::len).max().unwrap_or(0);
+            measure.longest_host = measure.longest_host.max(longest);
+            let operations = level.iter().flat_map(|push| &push.operation);
+            measure.count += operations.clone().count();
+            level = operations.filter_map(|one| one.p2pop.as_ref()).collect();
+        }
+        measure
+    }
+}
+
+/// Gives every operation that has no status this one. What was to follow an operation that was not
+/// done was not attempted; where it is not known whether it was, that is not known either. Then
+/// says at each depth whether all was done.
 pub fn settle(push: &mut P2pOperation, status: &Status) {
     let mut all = true;
     for operation in &mut push.operation {
         let status = operation.status.get_or_insert_with(|| status.clone());
-        let own = StatusCode::of(status) == StatusCode::SUCCESS;
-        all &= own;
+        let code = StatusCode::of(status);
+        all &= code == StatusCode::SUCCESS;
         if let Some(next) = &mut operation.p2pop {
-            settle(next, &not_followed());
+            settle(next, &after(code));
             all &= next.all_child_operations_succeeded == Some(true);
         }
     }
     push.all_child_operations_succeeded = Some(all);
 }
 
-fn not_followed() -> Status {
-    let text = "the operation that it was to follow was not done";
-    StatusCode::NOT_ATTEMPTED.with_text(text)
+/// The status of what was to follow an operation with this one, where nothing is said of it.
+fn after(code: StatusCode) -> Status {
+    let (code, text) = match code {
+        StatusCode::SUCCESS => (
+            StatusCode::NOT_ATTEMPTED,
+            "the drive that was to do it did not say what came of it",
+        ),
+        StatusCode::REMOTE_CONNECTION_ERROR => (
+            StatusCode::REMOTE_CONNECTION_ERROR,
+            "it was to follow an operation of which nothing is known",
+        ),
+        _ => (
+            StatusCode::NOT_ATTEMPTED,
+            "the operation that it was to follow was not done",
+        ),
+    };
+    code.with_text(text)
+}
+
+/// A status as a peer told it: its code, and as much of its text as is kept of each.
+#[must_use]
+pub fn as_told(code: StatusCode, text: &str) -> Status {
+    let end = text.floor_char_boundary(PEER_TEXT_BYTES);
+    code.with_text(text.get(..end).unwrap_or_default())
 }
 
 /// A peer's answer to a push has other operations than the push.
@@ -168,7 +215,10 @@ pub fn take_outcomes(asked: &mut P2pOperation, told: P2pOperation) -> Result<(),
         });
     }
     for (asked, told) in asked.operation.iter_mut().zip(told.operation) {
-        asked.status = told.status;
+        asked.status = told.status.map(|status| {
+            let text = status.status_message.as_deref().unwrap_or_default();
+            as_told(StatusCode::of(&status), text)
+        });
         if let (Some(asked), Some(told)) = (&mut asked.p2pop, told.p2pop) {
             take_outcomes(asked, told)?;
         }
@@ -253,6 +303,47 @@ mod tests {
         let text = Push::parse(Some(push), &limits).unwrap_err().to_string();
         assert!(text.contains("4097") && text.contains("4096"), "{text}");
         assert!(Push::parse(None, &limits).is_err());
+    }
+
+    #[test]
+    fn a_host_that_is_none_is_refused_however_deep_it_stands() {
+        let mut push = nested(2);
+        let deeper = push.operation[0].p2pop.as_mut().unwrap();
+        deeper.peer = Some(p2p_operation::Peer {
+            hostname: Some("h".repeat(256)),
+            ..p2p_operation::Peer::default()
+        });
+        let refused = Push::parse(Some(push), &Limits::default()).unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains("hostname") && text.contains("255"), "{text}");
+    }
+
+    #[test]
+    fn of_what_a_peer_says_code_and_some_text_are_kept() {
+        let mut told = nested(1);
+        told.operation[0].status = Some(Status {
+            detailed_message: Some(Bytes::from(vec![0; 1 << 19])),
+            ..StatusCode::NO_SPACE.with_text("\u{e9}".repeat(1 << 18))
+        });
+        let mut asked = nested(1);
+        take_outcomes(&mut asked, told).unwrap();
+        let status = asked.operation[0].status.as_ref().unwrap();
+        assert_eq!(StatusCode::of(status), StatusCode::NO_SPACE);
+        assert!(
+            status.encoded_len() < 2 * PEER_TEXT_BYTES,
+            "{}",
+            status.encoded_len()
+        );
+        assert_eq!(status.detailed_message, None);
+    }
+
+    #[test]
+    fn what_follows_the_unknown_is_unknown() {
+        let mut push = nested(2);
+        settle(&mut push, &StatusCode::REMOTE_CONNECTION_ERROR.to_message());
+        let next = push.operation[0].p2pop.as_ref().unwrap();
+        let status = next.operation[0].status.as_ref().unwrap();
+        assert_eq!(StatusCode::of(status), StatusCode::REMOTE_CONNECTION_ERROR);
     }
 
     #[test]

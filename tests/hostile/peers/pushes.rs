@@ -134,7 +134,18 @@ fn a_peer_that_never_answers_costs_a_push_its_time_and_nobody_else_theirs() {
     target.still_serves();
     let reply = talk.answer();
     assert_eq!(reply.code(), StatusCode::EXPIRED);
-    assert_eq!(codes(&reply), [StatusCode::NOT_ATTEMPTED; 100]);
+    // What was sent may have been done, and what was not was not.
+    let codes = codes(&reply);
+    let (sent, rest) = codes.split_at(64);
+    assert!(
+        sent.iter()
+            .all(|code| *code == StatusCode::REMOTE_CONNECTION_ERROR),
+        "{sent:?}"
+    );
+    assert!(
+        rest.iter().all(|code| *code == StatusCode::NOT_ATTEMPTED),
+        "{rest:?}"
+    );
 }
 
 #[test]
@@ -252,17 +263,15 @@ fn a_stop_in_the_middle_of_a_push_is_answered_and_soon() {
         let (reply, took) = timed(|| talk.answer());
         assert!(took < STOP_BOUND, "{took:?}");
         assert_eq!(reply.code(), StatusCode::SERVICE_BUSY);
-        assert!(
-            codes(&reply)
-                .iter()
-                .all(|code| *code == StatusCode::NOT_ATTEMPTED)
-        );
+        let codes = codes(&reply);
+        assert_eq!(codes.first(), Some(&StatusCode::REMOTE_CONNECTION_ERROR));
+        assert_eq!(codes.last(), Some(&StatusCode::NOT_ATTEMPTED));
     });
     target.still_serves();
 }
 
 #[test]
-fn a_client_that_goes_away_takes_its_push_with_it() {
+fn a_client_that_goes_away_in_the_middle_of_a_push_disturbs_nobody() {
     let (target, keys) = with_keys(200);
     let (peer, takes, gate) = held_peer();
     let mut talk = target.talk();

@@ -46,7 +46,8 @@ fn fault(root: &Path, named: &str) -> Option<String> {
     let at = lines.iter().position(|line| line.contains(&signature));
     let is_test = at.is_some_and(|at| {
         let before = lines.get(at.saturating_sub(4)..at).unwrap_or_default();
-        before.iter().any(|line| line.contains("test"))
+        let marks = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        before.iter().any(marks)
     });
     (!is_test).then(|| format!("{named}: there is no such test"))
 }
@@ -75,16 +76,14 @@ fn every_decision_message_type_and_status_code_names_tests_that_exist() {
         })
         .collect()
     };
-    let (decisions, types, codes) = (keyed("Decisions"), keyed("Message types"), keyed("Codes"));
+    let (decisions, tested, codes) = (keyed("Decisions"), keyed("Requests"), keyed("Codes"));
     let mut faults = Vec::new();
     for number in 1..=DECISIONS {
         if !decisions.contains_key(&number.to_string()) {
             faults.push(format!("decision {number} names no test"));
         }
     }
-    // The first table of the same name lists all types, and the second one their tests.
-    let tested = keyed_second(&document, "Message types");
-    for request in types.keys() {
+    for request in keyed("Message types").keys() {
         if tested.get(request).is_none_or(Vec::is_empty) {
             faults.push(format!("message type {request} names no test"));
         }
@@ -105,21 +104,6 @@ fn every_decision_message_type_and_status_code_names_tests_that_exist() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The table under the second heading of that name.
-fn keyed_second<'a>(document: &'a str, heading: &str) -> BTreeMap<String, Vec<&'a str>> {
-    let section = document.split_once("## Where each of this is tested");
-    let rows = rows(section.map_or("", |(_, rest)| rest), heading);
-    let keyed = rows.into_iter();
-    keyed
-        .map(|row| {
-            (
-                row.first().copied().unwrap_or_default().to_owned(),
-                tests(&row),
-            )
-        })
-        .collect()
-}
-
 #[test]
 fn a_test_that_does_not_exist_is_found() {
     let here = "tests/tidy/promises/mod.rs";
@@ -135,7 +119,7 @@ fn a_test_that_does_not_exist_is_found() {
         "tests/nowhere.rs::a_test".to_owned(),
         format!("{here}::a_test_that_is_nowhere"),
         // A function, and no test.
-        format!("{here}::keyed_second"),
+        format!("{here}::document"),
     ] {
         assert!(fault(root(), &named).is_some(), "{named}");
     }

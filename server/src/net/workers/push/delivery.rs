@@ -4,18 +4,22 @@
 //! is to do next is asked for only then; a peer that has another cluster version than it greeted
 //! with is greeted anew, once. An outcome that is not known is told as that.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use kinetic_client::core::Request;
+use kinetic_client::core::{Reply, Request};
 use kinetic_client::{Algorithm, Disconnected, Durability, Error};
 use kinetic_proto::schema::command::p2p_operation::Operation;
 use kinetic_proto::schema::command::{Body, P2pOperation, Status};
 use kinetic_proto::{MessageType, SigningKey, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
 
 use super::Desk;
 use super::links::{Address, Link, NoLink};
-use crate::ops::push::{Parcel, settle, take_outcomes};
+use crate::limits::{BUSY_PAUSE_MS, BUSY_TRIES};
+use crate::ops::push::{Parcel, as_told, settle, take_outcomes};
 
 /// The way to one peer for one push.
 pub(super) struct Road {
@@ -38,14 +42,37 @@ pub(super) struct Delivered {
 /// A value that was read, and its share of what may be held.
 pub(super) struct Load {
     pub(super) parcel: Result<Parcel, Status>,
-    pub(super) share: Option<OwnedSemaphorePermit>,
+    pub(super) shares: Option<Shares>,
+}
+
+/// Of what all pushes may hold, and of what its own push may.
+pub(super) type Shares = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+/// How far an operation has come, for an answer that does not wait for its end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stage(Arc<AtomicU8>);
+
+impl Stage {
+    /// The peer has been sent it, or is about to be.
+    pub(super) const SENT: u8 = 1;
+    /// The peer has it; what was to follow may be under way.
+    pub(super) const STORED: u8 = 2;
+
+    fn is(&self, stage: u8) {
+        self.0.store(stage, Ordering::Release);
+    }
+
+    /// The last of these that was reached; none, before it was begun.
+    pub(super) fn reached(&self) -> u8 {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl Load {
     /// No value, and why.
     pub(super) fn without_value(status: Status) -> Self {
-        let (parcel, share) = (Err(status), None);
-        Self { parcel, share }
+        let (parcel, shares) = (Err(status), None);
+        Self { parcel, shares }
     }
 
     /// Whoever read it has gone.
@@ -91,18 +118,24 @@ impl Road {
     }
 
     /// Takes one operation to its end.
-    pub(super) async fn deliver(self: Arc<Self>, asked: Operation, load: Load) -> Delivered {
+    pub(super) async fn deliver(
+        self: Arc<Self>,
+        asked: Operation,
+        (load, stage): (Load, Stage),
+    ) -> Delivered {
         let next = asked.p2pop;
         let parcel = match load.parcel {
             Ok(parcel) => parcel,
             Err(status) => return Delivered::failed(status, next),
         };
         let bytes = parcel.value.len() as u64;
+        stage.is(Stage::SENT);
         if let Err(status) = self.store(parcel, &asked.version, asked.force).await {
             return Delivered::failed(status, next);
         }
+        stage.is(Stage::STORED);
         // What follows may take its time, and holds no value.
-        drop(load.share);
+        drop(load.shares);
         let next = match next {
             Some(next) => Some(self.follow(next).await),
             None => None,
@@ -144,9 +177,10 @@ impl Road {
         match put(&link).await {
             Err(Error::Refused { status, .. }) if status == StatusCode::VERSION_FAILURE => {
                 let link = self.renew(&link).await?;
-                put(&link).await.map_err(|error| self.status_of(&error))
+                let outcome = put(&link).await;
+                outcome.map_err(|error| self.status_of(&error, (&link, Trip::Put)))
             }
-            outcome => outcome.map_err(|error| self.status_of(&error)),
+            outcome => outcome.map_err(|error| self.status_of(&error, (&link, Trip::Put))),
         }
     }
 
@@ -158,13 +192,14 @@ impl Road {
         };
         let request = Request::with_body(MessageType::PEER2PEERPUSH, body);
         let unsaid = "the peer did not say what came of it";
-        let status = match self.link().client.request(request).await {
+        let link = self.link();
+        let status = match patiently(&link, request).await {
             Ok(reply) => {
                 let told = reply.body.p2p_operation.unwrap_or_default();
                 match (take_outcomes(&mut next, *told), reply.partial) {
                     (Ok(()), Some((status, text))) => {
                         explain(&mut next, status, &text);
-                        status.with_text(text)
+                        as_told(status, &text)
                     }
                     (Ok(()), None) => StatusCode::NOT_ATTEMPTED.with_text(unsaid),
                     (Err(other), _) => {
@@ -173,7 +208,7 @@ impl Road {
                     }
                 }
             }
-            Err(error) => self.status_of(&error),
+            Err(error) => self.status_of(&error, (&link, Trip::Onward)),
         };
         settle(&mut next, &status);
         next
@@ -190,19 +225,20 @@ impl Road {
     }
 
     /// The status of an operation that did not come back well; notes whether the road is lost.
-    fn status_of(&self, error: &Error) -> Status {
+    fn status_of(&self, error: &Error, (link, trip): (&Link, Trip)) -> Status {
         let peer = &self.address;
         let (text, is_lost) = match error {
             Error::Refused {
                 status, message, ..
-            } => return status.with_text(message.clone()),
+            } => return as_told(*status, message),
             Error::TooLarge { .. } => {
                 return StatusCode::INVALID_REQUEST
                     .with_text(format!("{peer} takes less: {error}"));
             }
             Error::Timeout { after } => (
                 format!("{peer} did not answer within {after:?}; whether it was done is not known"),
-                true,
+                // What takes long may be the drive behind it.
+                trip == Trip::Put,
             ),
             Error::Disconnected(Disconnected::ByDrive { status, .. })
                 if *status == StatusCode::HMAC_FAILURE =>
@@ -224,7 +260,7 @@ impl Road {
         };
         let status = StatusCode::REMOTE_CONNECTION_ERROR.with_text(text);
         if is_lost {
-            self.desk.links.forget(&self.address, &self.link());
+            self.desk.links.forget(&self.address, link);
             let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
             lost.get_or_insert_with(|| status.clone());
         }
@@ -244,6 +280,31 @@ impl Delivered {
             status,
             next,
             bytes: 0,
+        }
+    }
+}
+
+/// What a peer was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trip {
+    /// To store an entry.
+    Put,
+    /// To push on.
+    Onward,
+}
+
+/// Asks a peer to push on, and again where it is busy with other pushes.
+async fn patiently(link: &Link, request: Request) -> Result<Reply, Error> {
+    let mut tries = 0;
+    loop {
+        match link.client.request(request.clone()).await {
+            Err(Error::Refused { status, .. })
+                if status == StatusCode::SERVICE_BUSY && tries < BUSY_TRIES =>
+            {
+                sleep(Duration::from_millis(BUSY_PAUSE_MS << tries)).await;
+                tries += 1;
+            }
+            outcome => return outcome,
         }
     }
 }
@@ -270,7 +331,7 @@ fn explain(push: &mut P2pOperation, status: StatusCode, text: &str) {
             .unwrap_or_default()
             .is_empty();
         if silent && StatusCode::of(told) == StatusCode::NOT_ATTEMPTED {
-            told.status_message = Some(format!("{status}: {text}"));
+            *told = as_told(StatusCode::NOT_ATTEMPTED, &format!("{status}: {text}"));
         }
     }
 }

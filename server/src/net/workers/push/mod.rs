@@ -151,7 +151,7 @@ impl Pushes {
             let text = "the drive stops; nothing was pushed";
             return Err(StatusCode::SERVICE_BUSY.with_text(text));
         }
-        let place = self.place(job.push.request_bytes)?;
+        let place = self.place(job.push.cost_bytes)?;
         let desk = Arc::clone(&self.desk);
         let task = tokio::spawn(async move {
             let (token, inbox) = (job.token, Arc::clone(&job.inbox));
@@ -162,7 +162,7 @@ impl Pushes {
         Ok(task.abort_handle())
     }
 
-    /// A place for one with so many bytes of request.
+    /// A place for one that takes so many bytes.
     fn place(&self, bytes: usize) -> Result<Place, Status> {
         let desk = &self.desk;
         let running = desk.running.fetch_add(1, Ordering::Relaxed);

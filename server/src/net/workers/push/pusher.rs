@@ -5,7 +5,7 @@
 //! stops, nothing more is begun, and what was not begun is told as that. Dropping it ends it: what
 //! the peer has been sent by then it may do.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,17 +15,18 @@ use kinetic_proto::limits::MAX_VALUE_SIZE;
 use kinetic_proto::schema::command::p2p_operation::{Operation, Peer};
 use kinetic_proto::schema::command::{P2pOperation, Status};
 use kinetic_proto::{SigningKey, StatusCode};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::delivery::{Delivered, Load, Road, unreachable};
+use super::delivery::{Delivered, Load, Road, Shares, Stage, unreachable};
 use super::links::{Address, Tls};
 use super::{Desk, PushJob, source};
 use crate::auth::{Denied, Grant, grant};
-use crate::limits::{PEER_ANSWER_MS, PUSH_READS, PUSH_STOP_MS, PUSH_WINDOW};
+use crate::limits::{PEER_ANSWER_MS, PUSH_BYTES, PUSH_READS, PUSH_STOP_MS, PUSH_WINDOW};
 use crate::net::buffers::inbox::Done;
 use crate::ops::Answer;
-use crate::ops::push::{Entry, Parcel, answer, settle};
+use crate::ops::push::{Entry, Parcel, answer, as_told, settle};
 use crate::session::manner::Manner;
 
 /// One push.
@@ -42,6 +43,10 @@ pub(super) struct Pusher {
     readings: VecDeque<(usize, Reading)>,
     /// What is being sent.
     deliveries: JoinSet<(usize, Delivered)>,
+    /// How far each of those came that were begun.
+    stages: BTreeMap<usize, Stage>,
+    /// Kibibytes of values that this push may hold yet.
+    room: Arc<Semaphore>,
     push: P2pOperation,
     bytes: u64,
 }
@@ -49,7 +54,16 @@ pub(super) struct Pusher {
 /// A value that is to be sent.
 enum Reading {
     Done(Load),
-    UnderWay(JoinHandle<Load>),
+    UnderWay(AbortOnDrop),
+}
+
+/// A read that nobody waits for any more is not done.
+struct AbortOnDrop(JoinHandle<Load>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What came of it.
@@ -94,6 +108,8 @@ impl Pusher {
             entries: numbered.into_iter(),
             readings: VecDeque::new(),
             deliveries: JoinSet::new(),
+            stages: BTreeMap::new(),
+            room: Arc::new(Semaphore::new(PUSH_BYTES / 1024)),
             push: P2pOperation {
                 operation: asked,
                 ..P2pOperation::default()
@@ -177,19 +193,14 @@ impl Pusher {
 
     /// Sends the next entry; why nothing more is begun, if that is so.
     async fn step(&mut self, road: &Arc<Road>) -> Result<Left, Status> {
-        while self.readings.len() < PUSH_READS
-            && let Some((number, grant)) = self.entries.next()
-        {
-            let reading = self.begin_reading(number, grant);
-            self.readings.push_back((number, reading));
-        }
+        self.read_ahead().await?;
         let Some((number, reading)) = self.readings.front_mut() else {
             return Ok(Left::None);
         };
         let number = *number;
         let load = match reading {
             Reading::Done(_) => None,
-            Reading::UnderWay(task) => Some(tokio::select! {
+            Reading::UnderWay(AbortOnDrop(task)) => Some(tokio::select! {
                 load = task => load.unwrap_or_else(|_gone| Load::lost()),
                 status = self.end.come() => return Err(status),
             }),
@@ -217,34 +228,70 @@ impl Pusher {
         Ok(Left::Some)
     }
 
-    /// Reads what is in memory now, and has the rest read beside.
-    fn begin_reading(&self, number: usize, grant: Result<Grant<grant::Read>, Denied>) -> Reading {
-        let grant = match grant {
-            Ok(grant) => grant,
-            Err(denied) => return Reading::Done(Load::without_value(denied.into())),
-        };
+    /// Has the next entries read. There is room for each of them, in order, before its read begins:
+    /// nothing that is read ahead takes it from what is to be sent before.
+    async fn read_ahead(&mut self) -> Result<(), Status> {
+        while self.readings.len() < PUSH_READS {
+            let Some((_, Ok(_))) = self.entries.as_slice().first() else {
+                match self.entries.next() {
+                    Some((number, Err(denied))) => {
+                        let load = Load::without_value(Denied::into(denied));
+                        self.readings.push_back((number, Reading::Done(load)));
+                        continue;
+                    }
+                    _ => return Ok(()),
+                }
+            };
+            let most = kibibytes(MAX_VALUE_SIZE as usize);
+            let (all, own) = (Arc::clone(&self.desk.room), Arc::clone(&self.room));
+            let shares = if self.readings.is_empty() {
+                let shares = async {
+                    (
+                        own.acquire_many_owned(most).await,
+                        all.acquire_many_owned(most).await,
+                    )
+                };
+                let (own, all) = tokio::select! {
+                    shares = shares => shares,
+                    status = self.end.come() => return Err(status),
+                };
+                all.ok().zip(own.ok())
+            } else {
+                let own = own.try_acquire_many_owned(most).ok();
+                own.and_then(|own| Some((all.try_acquire_many_owned(most).ok()?, own)))
+            };
+            let Some(shares) = shares else {
+                return Ok(());
+            };
+            let Some((number, Ok(grant))) = self.entries.next() else {
+                return Ok(());
+            };
+            let reading = self.begin_reading(number, grant, shares);
+            self.readings.push_back((number, reading));
+        }
+        Ok(())
+    }
+
+    fn begin_reading(&self, number: usize, grant: Grant<grant::Read>, shares: Shares) -> Reading {
         let asked = self.push.operation.get(number).cloned().unwrap_or_default();
         let (desk, seen) = (Arc::clone(&self.desk), (self.epoch, self.manner));
-        Reading::UnderWay(tokio::spawn(async move {
-            let room = Arc::clone(&desk.room);
-            // As much as the largest value takes; what it does not need is given back.
-            let Ok(mut share) = room
-                .acquire_many_owned(kibibytes(MAX_VALUE_SIZE as usize))
-                .await
-            else {
-                return Load::lost();
-            };
+        Reading::UnderWay(AbortOnDrop(tokio::spawn(async move {
             let parcel = Parcel::of(&asked, source::read(&desk, seen, grant).await);
             let held = parcel.as_ref().map_or(0, |parcel| parcel.value.len());
-            let share = share.split(kibibytes(held) as usize);
-            Load { parcel, share }
-        }))
+            // There was room for the largest value; what this one does not need is given back.
+            let (mut all, mut own) = shares;
+            let held = kibibytes(held) as usize;
+            let shares = all.split(held).zip(own.split(held));
+            Load { parcel, shares }
+        })))
     }
 
     /// Begun here, one after the other, so that the peer gets them in order.
     async fn begin_delivery(&mut self, road: &Arc<Road>, number: usize, load: Load) {
         let asked = self.push.operation.get(number).cloned().unwrap_or_default();
-        let mut delivery = Box::pin(Arc::clone(road).deliver(asked, load));
+        let stage = Stage::default();
+        self.stages.insert(number, stage.clone());
+        let mut delivery = Box::pin(Arc::clone(road).deliver(asked, (load, stage)));
         let begun = poll_fn(|context| Poll::Ready(delivery.as_mut().poll(context))).await;
         match begun {
             Poll::Ready(done) => take_in(Ok((number, done)), &mut self.push, &mut self.bytes),
@@ -257,14 +304,34 @@ impl Pusher {
 
     /// The answer, with a status for what has none.
     fn end(mut self, cut: Option<Status>) -> Pushed {
+        let unknown = "it did not come to its end in time; whether it was done is not known";
+        let unknown = StatusCode::REMOTE_CONNECTION_ERROR.with_text(unknown);
+        for (number, stage) in &self.stages {
+            let Some(operation) = self.push.operation.get_mut(*number) else {
+                continue;
+            };
+            if operation.status.is_some() {
+                continue;
+            }
+            match stage.reached() {
+                Stage::SENT => operation.status = Some(unknown.clone()),
+                Stage::STORED => {
+                    operation.status = Some(StatusCode::SUCCESS.to_message());
+                    if let Some(next) = &mut operation.p2pop {
+                        settle(next, &unknown);
+                    }
+                }
+                _ => {}
+            }
+        }
         let why = match &cut {
             Some(cut) => {
                 let text = cut.status_message.as_deref().unwrap_or_default();
                 format!("{}: {text}", StatusCode::of(cut))
             }
-            None => "it did not come to its end in time; whether it was done is not known".into(),
+            None => "it was not begun".to_owned(),
         };
-        settle(&mut self.push, &StatusCode::NOT_ATTEMPTED.with_text(why));
+        settle(&mut self.push, &as_told(StatusCode::NOT_ATTEMPTED, &why));
         Pushed {
             answer: answer(self.push, cut),
             bytes: self.bytes,
