@@ -4,7 +4,7 @@
 //! how much it is does not depend on what peers send. `docs/METRICS.md` says what each means.
 //!
 //! In layer order: [`text`] (the format), [`traffic`] (requests and connections), [`engine`] (the
-//! store), [`health`], [`scrape`] (all metrics).
+//! store), [`health`], [`mod@scrape`] (all metrics).
 //! Not here: HTTP (`net::http`), counting (`device::statistics`, the store).
 
 pub mod text;

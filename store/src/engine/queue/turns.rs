@@ -2,7 +2,7 @@
 //!
 //! Guarantee: a lane is as urgent as the most urgent commit that waits in it, and goes before less
 //! urgent ones, between two commits at any time. What is urgent keeps nobody out: whoever is less
-//! urgent is let through for [`LANE_TURN`] bytes after [`PASSED_BYTES`] of others
+//! urgent is let through for [`LANE_TURN`] bytes after `PASSED_BYTES` of others
 //! (`levels`). Of equally urgent lanes each may take [`LANE_TURN`] bytes a round, and what it does
 //! not use is kept until nothing of it waits, so that a commit of any size has its turn.
 //! A lane's commits stay in order. A flush is passed over until everything that was queued before
