@@ -71,8 +71,9 @@ fn clients_that_never_read_cost_a_bounded_amount_of_memory_and_keep_nobody_waiti
         assert_eq!(talk.get(b"large").success().value, value);
         target.still_serves();
     }
+    // Each may hold 4 MiB of answers, and 16 reads of the disk that bring 1 MiB each.
     let grown = target.peak_memory_bytes() - before;
-    assert!(grown < 64 << 20, "{grown} bytes for peers that never read");
+    assert!(grown < 96 << 20, "{grown} bytes for peers that never read");
     // Who starts to read after all gets everything.
     let late = silent.first_mut().expect("four peers");
     for _ in 0..1000 {
