@@ -15,7 +15,7 @@ use crate::history::violation::{Broken, Promise, Violation};
 use crate::rng::Rng;
 
 /// Runs of the process after which all kinds of faults come, so that enough of them happen.
-const PATIENCE: u64 = 60;
+const PATIENCE: u64 = 15;
 /// Runs of the process, at most.
 const MOST_SESSIONS: u64 = 400;
 /// Runs of the process in which anything rots, or syncs are lies.
