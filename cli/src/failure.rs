@@ -13,6 +13,8 @@ use kinetic_client::{
 use kinetic_store::disk::{DiskOpenError, HostRefusal};
 use kinetic_store::{GrowError, RepairError, SlotsError, SurveyError};
 
+use crate::units::counted;
+
 /// The exit codes, as `--help` tells them.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -55,9 +57,11 @@ pub(crate) enum Failure {
     Drive { action: String, source: Error },
     #[error("no key {key}")]
     NoSuchKey { key: String },
+    #[error("delete {key}: there is no such key")]
+    NothingToDelete { key: String },
     #[error("{absent} of {total} keys are not there")]
     NoSuchKeys { absent: usize, total: usize },
-    #[error("{0} keys differ")]
+    #[error("{}", differ(*.0))]
     Differ(u64),
     #[error("the drive's messages cannot be read as such")]
     NoMessages,
@@ -198,6 +202,7 @@ impl Failure {
             | Self::Pin { source, .. }
             | Self::Bench { first: source, .. } => kind_of(source),
             Self::NoSuchKey { .. }
+            | Self::NothingToDelete { .. }
             | Self::NoSuchKeys { .. }
             | Self::NoNeighbour { .. }
             | Self::NoSuchIdentity(_) => Kind::NotFound,
@@ -271,15 +276,14 @@ impl Failure {
                 "nothing can be read without a superblock, since it holds the key; restore the \
                  image from another copy, or make a new drive: kinetic drive format --force",
             ),
+            Self::NothingToDelete { .. } => {
+                Some("where it only matters that it is gone, --force succeeds all the same")
+            }
             Self::NoSuchIdentity(_) => Some("`kinetic acl get` shows the list"),
             Self::Unpublished => {
                 Some("the protocol can set the list and not read it; keep the file that was set")
             }
-            Self::Version { .. } => Some(
-                "a put replaces only the version that it expects, and without \
-                 --expected-version only an entry without a version; give the version found as \
-                 --expected-version, or --force to replace whatever is there",
-            ),
+            Self::Version { .. } => Some(OTHER_VERSION),
             Self::ValueTooLong { .. } => {
                 Some("split it over several keys; `kinetic info` shows the limits")
             }
@@ -363,6 +367,11 @@ fn advice_of(error: &Error) -> Option<&'static str> {
     }
 }
 
+fn differ(count: u64) -> String {
+    let verb = if count == 1 { "differs" } else { "differ" };
+    format!("{} {verb}", counted(count, "key"))
+}
+
 fn says_nothing(error: &Error) -> bool {
     matches!(error, Error::Refused { message, .. } if message.is_empty())
 }
@@ -372,6 +381,10 @@ fn is_wrong_pin(error: &Error) -> bool {
     matches!(error, Error::Refused { status, message, .. }
         if *status == StatusCode::NOT_AUTHORIZED && !message.starts_with("permission denied"))
 }
+
+const OTHER_VERSION: &str = "a put replaces only the version that it expects, and without \
+                             --expected-version only an entry without a version; give the version \
+                             found as --expected-version, or --force to replace whatever is there";
 
 const WRONG_KEY: &str = "the drive knows this identity with another key, or not at all; choose \
                          --identity, and the key with --key-file, KINETIC_KEY or --ask-key";

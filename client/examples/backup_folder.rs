@@ -5,8 +5,7 @@
 //! cargo run -p kinetic-client --example backup_folder -- 127.0.0.1:8123 photos
 //! ```
 //!
-//! Not here: folders in folders, and files of more than one value (1 MiB); `kinetic import` has
-//! both.
+//! Not here: folders in folders, which `kinetic import` has; files of more than one value (1 MiB).
 
 use std::collections::VecDeque;
 use std::error::Error;

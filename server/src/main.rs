@@ -29,6 +29,8 @@ fn main() -> ExitCode {
     if std::env::args_os().skip(1).eq(["--man"]) {
         return match args::print_manual(&mut io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
+            // A reader that has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("kineticd: the manual page cannot be printed: {error}");
                 ExitCode::FAILURE
@@ -154,7 +156,8 @@ async fn serve(medium: Medium, settings: &Settings) -> Result<Arc<Drive>, RunErr
     };
     let server = Server::start(medium, config).await?;
     let serial = &server.drive().device.names.serial_number;
-    tracing::info!(plain = %server.plain_addr(), serial, "serving");
+    let locked = server.drive().device.is_locked();
+    tracing::info!(plain = %server.plain_addr(), serial, locked, "serving");
     greet(settings, &server);
     let name = tokio::select! {
         name = signals.next() => name,
@@ -191,12 +194,24 @@ fn greet(settings: &Settings, server: &Server) {
         }
         Greeting::Text => {
             let image = settings.image.display();
-            let drive = reachable(plain);
-            writeln!(
-                out,
-                "The drive {image} listens on {plain}. Try:\n  \
-                 echo hello | kinetic --drive {drive} put greeting -"
-            )
+            if server.drive().device.is_locked() {
+                let tls = server
+                    .tls_addr()
+                    .map(|tls| format!(" --drive {}", reachable(tls)));
+                let tls = tls.unwrap_or_default();
+                writeln!(
+                    out,
+                    "The drive {image} listens on {plain}, and is locked. Under TLS\n  \
+                     kinetic{tls} unlock\nunlocks it."
+                )
+            } else {
+                let drive = reachable(plain);
+                writeln!(
+                    out,
+                    "The drive {image} listens on {plain}. Try:\n  \
+                     echo hello | kinetic --drive {drive} put greeting -"
+                )
+            }
         }
     };
     let _ = out.flush();

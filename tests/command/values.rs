@@ -179,11 +179,13 @@ fn an_absent_key_is_code_3() {
     let served = Served::new();
     let kept = served.path("kept");
     fs::write(&kept, "mine").expect("a file");
-    for command in ["get", "head", "delete"] {
+    for command in ["get", "head"] {
         served
             .run(&[command, "hex:00"])
             .fails(3, &["no key hex:00"]);
     }
+    let deleted = served.run(&["delete", "hex:00"]);
+    deleted.fails(3, &["hex:00: there is no such key", "--force"]);
     let get = |file| served.kinetic().args(["get", "a", "-o"]).args([file]);
     get(served.path("kept")).run().fails(3, &[]);
     assert_eq!(fs::read(&kept).expect("a file"), b"mine");

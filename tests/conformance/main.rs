@@ -29,6 +29,8 @@ mod writing;
 mod acl_log;
 mod pushing;
 
+mod peers;
+
 use fresh::{Channel, Fresh};
 
 /// By which door these tests come in.

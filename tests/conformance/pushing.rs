@@ -36,7 +36,7 @@ fn nobody() -> Peer {
     at(listener.local_addr().expect("its address"))
 }
 
-fn to(peer: Peer, operation: Vec<Operation>) -> P2pOperation {
+pub(crate) fn to(peer: Peer, operation: Vec<Operation>) -> P2pOperation {
     P2pOperation {
         peer: Some(peer),
         operation,
@@ -51,7 +51,7 @@ fn key(key: &str) -> Operation {
     }
 }
 
-fn forced(name: &str) -> Operation {
+pub(crate) fn forced(name: &str) -> Operation {
     Operation {
         force: Some(true),
         ..key(name)
@@ -72,15 +72,15 @@ fn body(push: P2pOperation) -> Body {
     }
 }
 
-fn push(talk: &mut Conversation, push: P2pOperation) -> Reply {
+pub(crate) fn push(talk: &mut Conversation, push: P2pOperation) -> Reply {
     talk.ask(PUSH, body(push), &[])
 }
 
-fn outcome(reply: &Reply) -> P2pOperation {
+pub(crate) fn outcome(reply: &Reply) -> P2pOperation {
     *reply.body().p2p_operation.expect("what came of it")
 }
 
-fn codes(push: &P2pOperation) -> Vec<StatusCode> {
+pub(crate) fn codes(push: &P2pOperation) -> Vec<StatusCode> {
     let statuses = push.operation.iter().map(|one| one.status.as_ref());
     statuses
         .map(|status| StatusCode::of(status.expect("a status")))
@@ -92,13 +92,13 @@ fn next(push: &P2pOperation, index: usize) -> &P2pOperation {
     operation.p2pop.as_ref().expect("what was next")
 }
 
-fn text(push: &P2pOperation, index: usize) -> &str {
+pub(crate) fn text(push: &P2pOperation, index: usize) -> &str {
     let operation = push.operation.get(index).expect("an operation");
     let status = operation.status.as_ref().expect("a status");
     status.status_message.as_deref().unwrap_or_default()
 }
 
-fn put_whole(talk: &mut Conversation, key: &str, value: &[u8]) {
+pub(crate) fn put_whole(talk: &mut Conversation, key: &str, value: &[u8]) {
     let entry = KeyValue {
         new_version: Some(Bytes::from_static(b"v1")),
         tag: Some(Bytes::from_static(b"\x01tag")),

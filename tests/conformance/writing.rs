@@ -165,9 +165,12 @@ fn force_compares_nothing() {
 fn a_delete_needs_the_entry_and_its_version() {
     let fresh = Fresh::drive();
     let mut talk = fresh.talk();
-    let missing = talk.ask_entry(MessageType::DELETE, key_only(b"k"), &[]);
-    assert_eq!(missing.code(), StatusCode::NOT_FOUND);
-    assert_eq!(missing.entry(), KeyValue::default());
+    // Whether a version is named or not.
+    for absent in [key_only(b"k"), versioned(b"k", b"1", b"")] {
+        let missing = talk.ask_entry(MessageType::DELETE, absent, &[]);
+        assert_eq!(missing.code(), StatusCode::NOT_FOUND);
+        assert_eq!(missing.entry(), KeyValue::default());
+    }
     talk.ask_entry(MessageType::PUT, versioned(b"k", b"", b"1"), b"one")
         .success();
     for wrong in [key_only(b"k"), versioned(b"k", b"2", b"")] {

@@ -42,6 +42,9 @@ mod acl_log;
 #[path = "../conformance/pushing.rs"]
 mod pushing;
 
+#[path = "../conformance/peers.rs"]
+mod peers;
+
 use fresh::{Channel, Fresh};
 
 /// By which door these tests come in.

@@ -118,6 +118,17 @@ impl Target {
         self.memory_bytes("VmHWM:")
     }
 
+    /// The time that processors have spent on the drive so far.
+    fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.drive.id());
+        let stat = fs::read_to_string(path).expect("the drive's process lives");
+        // Behind the name, which may hold anything: the 12th and 13th are in user and system.
+        let (_, behind) = stat.rsplit_once(')').expect("a name");
+        let ticks = behind.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|number| number.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+    }
+
     /// What the kernel says of the memory of the drive's process.
     fn memory_bytes(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.drive.id());

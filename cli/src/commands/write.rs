@@ -132,7 +132,7 @@ pub(super) async fn delete(
     }
     match delete.await {
         Err(Error::Refused { status, .. }) if status == kinetic_client::StatusCode::NOT_FOUND => {
-            return Err(Failure::NoSuchKey { key });
+            return Err(Failure::NothingToDelete { key });
         }
         outcome => outcome.map_err(Failure::of(format!("delete {key}")))?,
     }

@@ -1,11 +1,18 @@
-//! Deadlines, on a clock that stands still until every task waits.
+//! Deadlines, and time in which nothing happens, on a clock that stands still until every task
+//! waits.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use kinetic_client::schema::command::Body;
 use kinetic_client::{Client, Config, ConnectError, Error, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use crate::fake_drive::connected;
+use crate::fake_drive::{FakeDrive, connected};
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_leaves_the_connection_usable_and_the_late_answer_is_dropped() {
@@ -88,4 +95,76 @@ async fn a_peer_that_says_nothing_is_given_up() {
     let address = listener.local_addr().unwrap();
     let outcome = Client::connect(address, Config::default()).await;
     assert!(matches!(outcome, Err(ConnectError::Silent { .. })));
+}
+
+/// Turns that a connection may take in an hour: for a timer that was left over, or a late waker.
+const FEW: usize = 4;
+
+/// A stream that counts how often it is looked at.
+struct Counted {
+    stream: DuplexStream,
+    looks: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_without_news_is_slept_through() {
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Counted {
+        stream: near,
+        looks: Arc::clone(&looks),
+    };
+    let mut drive = FakeDrive::new(far);
+    drive.greet().await;
+    let client = Client::over(counted, Config::default()).await.unwrap();
+    let an_hour = Duration::from_secs(3600);
+    let (answered, ()) = tokio::join!(client.noop().into_future(), async {
+        let asked = drive.next().await;
+        drive.succeed(&asked).await;
+    });
+    answered.unwrap();
+    let before = looks.load(Ordering::Relaxed);
+    tokio::time::sleep(an_hour).await;
+    let idle = looks.load(Ordering::Relaxed) - before;
+    assert!(idle <= FEW, "{idle} looks at nothing");
+
+    // Nor does it look while it waits for an answer.
+    let waiting = tokio::spawn(client.get("a").timeout(2 * an_hour).into_future());
+    let asked = drive.next().await;
+    let before = looks.load(Ordering::Relaxed);
+    tokio::time::sleep(an_hour).await;
+    let idle = looks.load(Ordering::Relaxed) - before;
+    assert!(idle <= FEW, "{idle} looks for one answer");
+    let missing = StatusCode::NOT_FOUND.to_message();
+    drive.answer(&asked, missing, Default::default()).await;
+    assert_eq!(waiting.await.unwrap().unwrap(), None);
 }

@@ -60,8 +60,11 @@ pub fn of_commit(failure: CommitFailure) -> Status {
         CommitFailure::TooLarge(..) => StatusCode::INVALID_REQUEST,
         CommitFailure::WriteFailed(kind) if is_full(kind) => StatusCode::NO_SPACE,
         CommitFailure::WriteFailed(_) => StatusCode::INTERNAL_ERROR,
-        // Waiting cannot help: this drive takes no more writes.
-        CommitFailure::Closed => StatusCode::SERVICE_BUSY,
+        CommitFailure::Closed => {
+            let text =
+                "the drive is stopping, and nothing was done: try again when it serves again";
+            return StatusCode::SERVICE_BUSY.with_text(text);
+        }
     };
     code.with_text(failure.to_string())
 }
@@ -192,6 +195,15 @@ mod tests {
             code(ErrorKind::PermissionDenied),
             StatusCode::INTERNAL_ERROR
         );
+    }
+
+    #[test]
+    fn who_is_told_that_the_drive_is_busy_is_told_to_try_again() {
+        for status in [out_of_time(), of_commit(CommitFailure::Closed)] {
+            assert_eq!(StatusCode::of(&status), StatusCode::SERVICE_BUSY);
+            let text = status.status_message.unwrap_or_default();
+            assert!(text.contains("try again"), "{text}");
+        }
     }
 
     #[test]

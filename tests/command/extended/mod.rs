@@ -137,7 +137,7 @@ fn a_diff_of_equal_drives_is_empty_and_one_of_others_fails_with_code_1() {
     ]);
     let line = json!({ "key": "n/00004", "difference": "differs" });
     assert_eq!(said.json_lines(), [line], "{said}");
-    assert!(said.exits(1).err.contains("1 keys differ"));
+    assert!(said.exits(1).err.contains("1 key differs"));
     one.run(&["diff", &first, &second, "m/0001"]).done();
     one.run(&["diff", &first]).fails(2, &["SECOND"]);
 }

@@ -3,12 +3,12 @@
 //! Guarantee: its threads end with their connections, and those when both ends are gone.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use bytes::BytesMut;
 use kinetic_proto::schema::Command;
-use kinetic_proto::schema::command::{Body, GetLog, Header, get_log};
+use kinetic_proto::schema::command::{Body, GetLog, Header, KeyValue, get_log};
 use kinetic_proto::{
     FrameDecoder, Limits, MessageType, Received, Seal, SigningKey, StatusCode, message,
 };
@@ -100,6 +100,31 @@ impl Asked<'_> {
     pub(super) fn kind(&self) -> MessageType {
         let header = self.command.header.unwrap_or_default();
         MessageType(header.message_type.unwrap_or_default())
+    }
+
+    /// The key of the entry that it is about.
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        self.entry()?.key.as_deref()
+    }
+
+    /// When a write is to be answered, as it stands in the request.
+    pub(super) fn synchronization(&self) -> Option<i32> {
+        self.entry()?.synchronization
+    }
+
+    fn entry(&self) -> Option<&KeyValue> {
+        self.command.body.as_ref()?.key_value.as_ref()
+    }
+
+    /// The other end, which tells connections apart.
+    pub(super) fn from(&self) -> SocketAddr {
+        self.stream.peer_addr().expect("an address")
+    }
+
+    /// Ends the connection without an answer.
+    pub(super) fn hang_up(self) {
+        // Who has gone already does not mind.
+        self.stream.shutdown(Shutdown::Both).ok();
     }
 
     /// The answer that a drive would give.

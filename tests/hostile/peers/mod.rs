@@ -12,7 +12,7 @@ mod stops;
 
 use kinetic_proto::MessageType;
 use kinetic_proto::schema::command::Body;
-use kinetic_tests::conversation::{about, key_only};
+use kinetic_tests::conversation::{Reply, about, key_only};
 use kinetic_tests::raw::{RawConnection, request};
 
 use crate::Target;
@@ -81,6 +81,39 @@ fn clients_that_never_read_cost_a_bounded_amount_of_memory_and_keep_nobody_waiti
     }
     drop(silent);
     target.still_serves();
+}
+
+#[test]
+fn lists_that_are_never_read_cost_a_bounded_amount_of_memory() {
+    let target = Target::new();
+    let mut talk = target.talk();
+    for number in 0..200 {
+        let key = format!("{number:04096}");
+        talk.put(key.as_bytes(), b"").success();
+    }
+    let long = |reply: Reply| assert_eq!(reply.success().keys().len(), 200);
+    long(talk.ask(MessageType::GETKEYRANGE, Body::default(), &[]));
+    let before = target.peak_memory_bytes();
+    // Lists of 3 GiB, if the drive were to hold them.
+    let mut silent: Vec<_> = (0..4).map(|_| target.talk()).collect();
+    for peer in &mut silent {
+        for _ in 0..1000 {
+            peer.send(MessageType::GETKEYRANGE, Body::default(), &[]);
+        }
+    }
+    for _ in 0..20 {
+        long(talk.ask(MessageType::GETKEYRANGE, Body::default(), &[]));
+        target.still_serves();
+    }
+    let grown = target.peak_memory_bytes() - before;
+    assert!(
+        grown < 96 << 20,
+        "{grown} bytes for lists that nobody reads"
+    );
+    let late = silent.first_mut().expect("four peers");
+    for _ in 0..100 {
+        long(late.answer());
+    }
 }
 
 #[test]

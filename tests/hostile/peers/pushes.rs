@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use bytes::Bytes;
 use kinetic_proto::schema::command::p2p_operation::{Operation, Peer};
-use kinetic_proto::schema::command::{Body, P2pOperation};
+use kinetic_proto::schema::command::{Body, P2pOperation, Synchronization};
 use kinetic_proto::{MessageType, SigningKey, StatusCode};
 use kinetic_tests::admin::{ERASE, LOCK, UNLOCK, set_lock_pin};
 use kinetic_tests::conversation::{Conversation, Reply};
@@ -87,6 +87,81 @@ fn a_peer_that_is_no_drive_is_told_apart() {
         assert_eq!(codes(&reply), [StatusCode::NOT_ATTEMPTED; 2]);
     }
     target.still_serves();
+}
+
+#[test]
+fn pushes_share_one_connection_to_their_peer_and_make_a_new_one_of_a_lost_one() {
+    let (target, keys) = with_keys(6);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let peer = FakePeer::that_answers(move |asked| {
+        noted.lock().expect("no panic").push(asked.from());
+        match asked.key() {
+            Some(b"0005") => asked.hang_up(),
+            _ => asked.succeed(None),
+        }
+    });
+    let connections = || {
+        let mut seen = seen.lock().expect("no panic").clone();
+        seen.sort_unstable();
+        seen.dedup();
+        seen.len()
+    };
+    // From several clients, and again.
+    let mut talks = [target.talk(), target.talk(), target.talk()];
+    for _ in 0..3 {
+        for talk in &mut talks {
+            talk.send(PUSH, body(to(peer.address, keys[..5].to_vec())), &[]);
+        }
+        for talk in &mut talks {
+            assert_eq!(codes(&talk.answer().success()), [StatusCode::SUCCESS; 5]);
+        }
+    }
+    assert_eq!(connections(), 1);
+    let [talk, ..] = &mut talks;
+    let cut = talk.ask(PUSH, body(to(peer.address, keys[5..].to_vec())), &[]);
+    assert_eq!(codes(&cut), [StatusCode::REMOTE_CONNECTION_ERROR]);
+    for talk in &mut talks {
+        let reply = talk.ask(PUSH, body(to(peer.address, keys[..5].to_vec())), &[]);
+        assert_eq!(codes(&reply.success()), [StatusCode::SUCCESS; 5]);
+    }
+    assert_eq!(connections(), 2);
+}
+
+#[test]
+fn what_is_pushed_is_to_be_on_the_disk_of_the_peer_before_it_answers() {
+    let (target, keys) = with_keys(3);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let peer = FakePeer::that_answers(move |asked| {
+        noted
+            .lock()
+            .expect("no panic")
+            .push(asked.synchronization());
+        asked.succeed(None);
+    });
+    let reply = target.talk().ask(PUSH, body(to(peer.address, keys)), &[]);
+    assert_eq!(codes(&reply.success()), [StatusCode::SUCCESS; 3]);
+    let seen = seen.lock().expect("no panic").clone();
+    assert_eq!(seen, [Some(Synchronization::Writethrough.into()); 3]);
+}
+
+#[test]
+fn a_drive_that_waits_for_a_peer_leaves_the_processor_alone() {
+    let (target, keys) = with_keys(1);
+    let silent = FakePeer::that_answers(|_| {});
+    let _idle: Vec<_> = (0..100).map(|_| target.connect()).collect();
+    let mut talk = target.talk();
+    let before = target.processor_time();
+    let mut command = talk.command(PUSH, body(to(silent.address, keys)));
+    command.header.as_mut().expect("a header").timeout = Some(2000);
+    let (reply, took) = timed(|| {
+        talk.send_command(&command, &[]);
+        talk.answer()
+    });
+    assert_eq!(reply.code(), StatusCode::EXPIRED);
+    let busy = target.processor_time() - before;
+    assert!(busy * 4 < took, "{busy:?} of {took:?}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Three tables of its section "Where each of this is tested" name them as `FILE::FUNCTION`.
 
+mod wishes;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -46,7 +48,10 @@ fn fault(root: &Path, named: &str) -> Option<String> {
     let at = lines.iter().position(|line| line.contains(&signature));
     let is_test = at.is_some_and(|at| {
         let before = lines.get(at.saturating_sub(4)..at).unwrap_or_default();
-        let marks = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        let marks = |line: &&str| {
+            let line = line.trim_start();
+            line.starts_with("#[test]") || line.starts_with("#[tokio::test")
+        };
         before.iter().any(marks)
     });
     (!is_test).then(|| format!("{named}: there is no such test"))

@@ -4,6 +4,7 @@
 mod acl_log;
 mod batches;
 mod extended;
+mod kinds;
 mod locks;
 mod manner;
 mod media;

@@ -184,7 +184,7 @@ impl Desk {
 
 /// The server ends before the time of this try comes.
 fn give_up(job: ChangeJob) {
-    let text = "the drive stops; the PIN was not tried";
+    let text = "the drive stops; the PIN was not tried: try again when it serves again";
     job.tell(Answer::of(StatusCode::SERVICE_BUSY.with_text(text)));
 }
 

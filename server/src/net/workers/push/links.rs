@@ -52,7 +52,10 @@ impl std::fmt::Display for Address {
 pub(super) enum NoLink {
     #[error("{0}")]
     Connect(Arc<ConnectError>),
-    #[error("this drive is connected to {PEER_LINKS} peers already, and all of them are in use")]
+    #[error(
+        "this drive is connected to {PEER_LINKS} peers already, and all of them are in use: try \
+         again later"
+    )]
     TooMany,
 }
 

@@ -413,7 +413,7 @@ impl End {
 }
 
 fn stopped() -> Status {
-    StatusCode::SERVICE_BUSY.with_text("the drive stops")
+    StatusCode::SERVICE_BUSY.with_text("the drive stops: try again when it serves again")
 }
 
 fn expired() -> Status {
