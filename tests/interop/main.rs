@@ -83,16 +83,20 @@ fn the_python_client_of_2015_does_its_work() {
     });
 }
 
-fn run_suite(channel: &str, door: impl FnOnce(&Drive) -> SocketAddr) {
+fn run_suite(channel: &str, door: impl Fn(&Drive) -> SocketAddr) {
     let Some(suite) = given("KINETIC_PYTHON_SUITE") else {
         return;
     };
-    let folder = tempfile::tempdir().expect("a folder for the image");
-    let image = folder.path().join("drive.img");
-    let drive = Drive::start(&image, &["--size", "1GiB"]).expect("a running drive");
-    run("suite.py", drive, |drive, command| {
+    let folder = tempfile::tempdir().expect("a folder for the images");
+    let start = |name: &str| {
+        let image = folder.path().join(name);
+        Drive::start(&image, &["--size", "1GiB"]).expect("a running drive")
+    };
+    let (first, second) = (start("first.img"), start("second.img"));
+    run("suite.py", first, |first, command| {
         command.arg(channel);
-        place(command, door(drive));
+        place(command, door(first));
+        place(command, door(&second));
         command.arg(suite);
     });
 }

@@ -1,8 +1,9 @@
-"""Runs the test modules of the PyPI client's own source archive against a drive that serves.
+"""Runs the test modules of the PyPI client's own source archive against drives that serve.
 
-Usage: suite.py plain|tls HOST PORT FOLDER, with the folder that holds the modules.
+Usage: suite.py plain|tls HOST PORT SECOND_HOST SECOND_PORT FOLDER, with the folder that holds the
+modules. The second drive is for the tests that need two.
 The modules are run as they are. They stand on a fixture module `base` that the archive does not
-hold; the one here is our own: it names the drive and gives each test keys of its own, which are
+hold; the one here is our own: it names the drives and gives each test keys of its own, which are
 deleted afterwards. Over TLS the client's classes are told to use it before any module sees them.
 Prints a line per test; ends with 0 if all pass but those of EXCLUDED, with 1 otherwise.
 """
@@ -14,7 +15,7 @@ import sys
 import types
 import unittest
 
-MODULES = ('test_client', 'test_batch', 'test_cmd', 'test_adminclient')
+MODULES = ('test_client', 'test_batch', 'test_cmd', 'test_adminclient', 'test_p2p')
 
 # What is not run, by channel, and why.
 EXCLUDED = {
@@ -22,34 +23,49 @@ EXCLUDED = {
     'tls': {
         'test_adminclient.AdminClientTestCase.test_setSecurity':
             'sets the list, then reads with a second client that it never connects',
+        'test_p2p.P2PTestCase.test_p2p_push':
+            'names the second drive\'s port for TLS to the first, but not that it is one',
     },
 }
 
 
-def fixture(host, port, clients):
-    """A module `base` for a drive at this place."""
+def fixture(drives, clients):
+    """A module `base` for drives at these places."""
+
+    def swept(test, host, port):
+        """A client of a drive on which the test's keys are deleted at its end."""
+        client = clients.Client(host, port)
+        client.connect()
+        test.addCleanup(sweep, test.baseKey, host, port)
+        return client
+
+    def sweep(prefix, host, port):
+        sweeper = clients.Client(host, port)
+        sweeper.connect()
+        for key in sweeper.getKeyRange(prefix, prefix + '\xff'):
+            sweeper.delete(key, force=True)
+        sweeper.close()
 
     class BaseTestCase(unittest.TestCase):
 
         def setUp(self):
-            self.host, self.port = host, port
+            self.host, self.port = drives[0]
             self.baseKey = 'suite/%s/' % self.id()
-            self.client = clients.Client(host, port)
-            self.client.connect()
-            self.addCleanup(self.clean)
-
-        def clean(self):
-            sweeper = clients.Client(host, port)
-            sweeper.connect()
-            for key in sweeper.getKeyRange(self.baseKey, self.baseKey + '\xff'):
-                sweeper.delete(key, force=True)
-            sweeper.close()
+            self.client = swept(self, self.host, self.port)
 
         def buildKey(self, name='key'):
             return self.baseKey + ('%05d' % name if isinstance(name, int) else name)
 
+    class MultiSimulatorTestCase(BaseTestCase):
+
+        def setUp(self):
+            BaseTestCase.setUp(self)
+            self.client_map = dict(
+                ('%s:%d' % drive, swept(self, *drive)) for drive in drives)
+
     module = types.ModuleType('base')
     module.BaseTestCase = BaseTestCase
+    module.MultiSimulatorTestCase = MultiSimulatorTestCase
     return module
 
 
@@ -74,11 +90,12 @@ def tests_of(suite):
             yield item
 
 
-def main(channel, host, port, folder):
+def main(channel, host, port, second_host, second_port, folder):
     import kinetic
     if channel == 'tls':
         use_tls()
-    sys.modules['base'] = fixture(host, int(port), kinetic)
+    sys.modules['base'] = fixture(
+        [(host, int(port)), (second_host, int(second_port))], kinetic)
     sys.path.insert(0, folder)
     excluded = EXCLUDED[channel]
     chosen = unittest.TestSuite()

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use kinetic_client::{Client, Config, Copied, Durability, Peer, StatusCode, Way};
+use kinetic_client::{Client, Config, Copied, DigestPart, Durability, Peer, StatusCode, Way};
 use kinetic_tests::drive::Drive;
 use relay::{Pace, Relay};
 use tempfile::TempDir;
@@ -66,6 +66,13 @@ async fn fill(drive: SocketAddr) {
         done.expect("no panic").expect("a put");
     }
     client.flush().await.expect("a flush");
+}
+
+/// The sum over keys, versions, tags and lengths of all that a drive holds.
+async fn sum(client: &Client) -> DigestPart {
+    let digested = client.all_keys().digest().await.expect("a digest");
+    assert_eq!(digested.reached, None, "it ended early");
+    digested.parts.into_iter().next().expect("one part")
 }
 
 /// What a drive has of these keys, each as a whole.
@@ -155,7 +162,13 @@ async fn every_key_s_status_is_true_while_a_drive_is_killed_and_a_second_run_com
     let told = three.replicate(false).await;
     let incomplete = told.values().find(|copied| !copied.is_complete());
     assert!(incomplete.is_none(), "{incomplete:?}");
+    let a = connect(three.a.plain()).await;
+    let held = sum(&a).await;
+    assert_eq!(held.count, KEYS);
     for drive in [&b, &c] {
+        assert_eq!(sum(drive).await, held);
+        let mut differences = a.compare(drive, ""..).with_values();
+        assert_eq!(differences.next().await.expect("digests"), None);
         let keys = drive.all_keys().keys().collect().await.expect("all keys");
         assert_eq!(keys.len() as u64, KEYS);
         for number in 0..KEYS {

@@ -18,16 +18,18 @@ pub(crate) enum Operation {
     Delete,
     Version,
     Next,
+    Log,
     Noop,
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Get,
         Self::Put,
         Self::Delete,
         Self::Version,
         Self::Next,
+        Self::Log,
         Self::Noop,
     ];
 
@@ -38,6 +40,7 @@ impl Operation {
             Self::Delete => "delete",
             Self::Version => "version",
             Self::Next => "next",
+            Self::Log => "log",
             Self::Noop => "noop",
         }
     }
@@ -94,9 +97,10 @@ fn positive(text: &str) -> Result<u64, String> {
 Keys are chosen evenly and at random from the seed. Where the mix reads, the keys are stored
 first, which is not measured. Puts replace whatever is there. The keys stay on the drive unless
 --clean is given. MB/s counts bytes of values, a million to the MB; latencies are from the call
-to its answer, queues in the client included.")]
+to its answer, queues in the client included. A log is a GETLOG of utilizations, temperatures,
+capacities, configuration, statistics and limits.")]
 pub(crate) struct BenchArgs {
-    /// Operations with their weights: get, put, delete, version, next, noop
+    /// Operations with their weights: get, put, delete, version, next, log, noop
     #[arg(long, default_value = "get=50,put=50", value_parser = Mix::parse, value_name = "MIX")]
     pub(crate) mix: Mix,
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use kinetic_client::{Client, Durability, Error};
+use kinetic_client::{Client, Durability, Error, LogType};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,6 +16,16 @@ use tokio::time::Instant;
 use super::keyspace::{Keyspace, SplitMix};
 use super::tally::{Outcome, Tally};
 use crate::args::{Mix, Operation};
+
+/// What a GETLOG asks for: all that is figures.
+const FIGURES: [LogType; 6] = [
+    LogType::Utilizations,
+    LogType::Temperatures,
+    LogType::Capacities,
+    LogType::Configuration,
+    LogType::Statistics,
+    LogType::Limits,
+];
 
 /// Which operation comes next, on which key.
 #[derive(Debug)]
@@ -173,6 +183,7 @@ impl Load {
                 let delete = client.delete(key).durability(self.durability);
                 delete.force().await.map(|()| found(Some(0)))
             }
+            Operation::Log => client.log(&FIGURES).await.map(|_| found(Some(0))),
             Operation::Noop => client.noop().await.map(|()| found(Some(0))),
         }
     }
