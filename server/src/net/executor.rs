@@ -27,14 +27,14 @@ use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
 use super::buffers::upcoming::{State, Upcoming, UpcomingWrite};
 use super::clock::Clock;
-use super::workers::{ChangeJob, Claim, Job, Task, Workers};
+use super::workers::{ChangeJob, Claim, Job, Length, Task, Workers};
 use crate::auth::penalties::Source;
 use crate::device::PowerLevel;
 use crate::device::statistics::{Answered, Incident, Tally};
 use crate::limits::{LESS_URGENT_COST, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
 use crate::ops::push::Granted;
 use crate::ops::status::{locked, of_commit};
-use crate::ops::{Answer, Read, Write, answers_with_entry};
+use crate::ops::{Answer, Read, Unfinished, Write, answers_with_entry};
 use crate::session::reply::Route;
 use crate::session::unsolicited::Farewell;
 use crate::session::{Drive, Session, Step};
@@ -391,14 +391,19 @@ impl Executor {
                 self.held = Some(Held::Read(route, read));
                 Flow::Wait
             }
-            Err(_unfinished) => {
+            Err(unfinished) => {
                 let (kept, epoch, manner) = (route.clone(), route.epoch, route.manner);
                 let token = self.pending.insert(Waiting::of(route, 0));
                 let claim = manner.due_us.map(|_| Claim::default());
                 let timed = TimedRead::of(token, manner.due_us.zip(claim.clone()));
+                let length = match unfinished {
+                    Unfinished::NotCached => Length::Short,
+                    Unfinished::OutOfTurn | Unfinished::Waiting => Length::Long,
+                };
                 let job = Job {
                     task: Task::Answer(read),
                     manner,
+                    length,
                     claim,
                     epoch,
                     token,

@@ -1,7 +1,7 @@
 //! The connections that are open, so that they can be counted and told to stop.
 //!
-//! Guarantee: a connection is in it exactly as long as its entry lives. Bounded by the limit of
-//! connections. Also here: what all connections together hold in memory, and who
+//! Guarantee: a connection is in it exactly as long as its entry lives, and its inbox knows when it
+//! has gone. Bounded by the limit of connections. Also here: what all connections together hold in memory, and who
 //! may go on reading when that is too much.
 
 use std::collections::BTreeMap;
@@ -117,6 +117,9 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.set_buffered(0);
         self.give_back_permit();
-        self.registry.lock().remove(&self.id);
+        let inbox = self.registry.lock().remove(&self.id);
+        if let Some(inbox) = inbox {
+            inbox.leave();
+        }
     }
 }

@@ -195,7 +195,7 @@ pub fn run(
     } = request;
     let content = *content;
     if content == Content::Values && effort == Effort::Cached {
-        return Err(Unfinished::NotCached);
+        return Err(Unfinished::OutOfTurn);
     }
     let mut left = SCAN_TURN_BYTES;
     let walked = walk(&store, rest, effort, |key, metadata| {

@@ -1,7 +1,8 @@
 //! Where a connection hears of what others did for it: the store, the disk readers, the server.
 //!
 //! Guarantees: one short lock for each; whoever tells never blocks; a connection that sleeps is
-//! woken once. Bounded, because a connection only hears of what it asked for, and that is bounded.
+//! woken once; once the connection is gone nothing is kept for it, and whoever works for it can see
+//! that. Bounded, because a connection only hears of what it asked for, and that is bounded.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -41,6 +42,7 @@ pub(crate) struct Inbox {
 struct State {
     done: Vec<Done>,
     stopping: bool,
+    gone: bool,
     waker: Option<Waker>,
 }
 
@@ -61,6 +63,9 @@ impl Inbox {
     /// Puts something in and wakes the connection if it sleeps.
     pub(crate) fn put(&self, done: Done) {
         let mut state = self.lock();
+        if state.gone {
+            return;
+        }
         state.done.push(done);
         let waker = state.waker.take();
         drop(state);
@@ -83,6 +88,20 @@ impl Inbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// The connection is no more: nobody hears of anything from now on.
+    pub(crate) fn leave(&self) {
+        let mut state = self.lock();
+        state.gone = true;
+        let done = std::mem::take(&mut state.done);
+        drop(state);
+        drop(done);
+    }
+
+    /// Whether nobody hears of anything any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().gone
     }
 
     /// Takes all that is done, leaving an empty vector that was used before.

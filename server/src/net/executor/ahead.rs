@@ -11,7 +11,7 @@ use kinetic_store::{Commit, Effort};
 use super::Executor;
 use crate::limits::LOOK_AHEAD_INLINE;
 use crate::net::buffers::upcoming::State;
-use crate::net::workers::{Job, Task};
+use crate::net::workers::{Job, Length, Task};
 
 impl Executor {
     /// Keys that the store's writer will look up, from the first one on that is not in memory, or
@@ -46,6 +46,7 @@ impl Executor {
         let job = Job {
             task: Task::LookAhead(unread),
             manner: self.pending.manner_of(token),
+            length: Length::Short,
             claim: None,
             epoch,
             token,

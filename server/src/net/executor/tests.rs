@@ -210,6 +210,8 @@ struct Cold(MemoryDisk, Arc<Gate>);
 pub(in crate::net) struct Gate {
     pub(in crate::net) reads: Mutex<()>,
     pub(in crate::net) waiting: AtomicUsize,
+    /// How many reads there were.
+    reads_begun: AtomicUsize,
     /// So many more of them fail then.
     failing: AtomicUsize,
     writes: Mutex<()>,
@@ -226,6 +228,7 @@ impl Disk for Cold {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.1.reads_begun.fetch_add(1, Ordering::SeqCst);
         self.1.waiting.fetch_add(1, Ordering::SeqCst);
         drop(self.1.reads.lock());
         self.1.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -415,6 +418,7 @@ async fn a_write_whose_look_ahead_finds_no_room_waits_for_some_and_the_writer_re
         let job = Job {
             task: Task::LookAhead(vec![Bytes::from_static(b"key")]),
             manner: Manner::default(),
+            length: Length::Short,
             claim: None,
             epoch,
             token: 1,

@@ -1,10 +1,11 @@
 //! Jobs that wait for threads, the most urgent first.
 //!
 //! Guarantees: bounded for each level, so that what is less urgent takes no place from what is more
-//! so; in order within a level; a level that waits while [`PASSED_JOBS`] others are taken is next,
-//! so nobody waits for more than these and one job of each other level that may come before it,
-//! beside what is before it in its own level. Whoever finds no place hears of one
-//! (`lobby`). When it is closed, nothing is taken any more.
+//! so; of one priority what is known to be long has a level below the rest; in order within a
+//! level; a level that waits while [`PASSED_JOBS`] others are taken is next, so nobody waits for
+//! more than these and one job of each other level that may come before it, beside what is before
+//! it in its own level. Whoever finds no place hears of one (`lobby`). When it is closed, nothing
+//! is taken any more.
 //! Not here: what jobs are.
 
 use std::collections::VecDeque;
@@ -26,13 +27,26 @@ impl Urgency {
     pub(crate) const BACKGROUND: Self = Self(0);
 
     /// That of a request.
-    pub(crate) fn of(priority: Priority) -> Self {
-        Self(usize::from(priority.level()))
+    pub(crate) fn of(priority: Priority, length: Length) -> Self {
+        let level = usize::from(priority.level()) * 2;
+        match length {
+            Length::Short => Self(level),
+            Length::Long => Self(level - 1),
+        }
     }
 }
 
-/// Levels of urgency.
-const LEVELS: usize = Priority::HIGHEST.level() as usize + 1;
+/// Levels of urgency: two for each priority, and one below all of them.
+const LEVELS: usize = Priority::HIGHEST.level() as usize * 2 + 1;
+
+/// How long a request takes, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// Most are done in one turn.
+    Short,
+    /// It has had a turn, and was not done in it.
+    Long,
+}
 
 /// The queue.
 #[derive(Debug)]
@@ -191,7 +205,11 @@ mod tests {
     use super::*;
 
     fn urgency(number: i64) -> Urgency {
-        Urgency::of(Priority::nearest(number))
+        Urgency::of(Priority::nearest(number), Length::Short)
+    }
+
+    fn long(number: i64) -> Urgency {
+        Urgency::of(Priority::nearest(number), Length::Long)
     }
 
     fn rest<T>(jobs: &Jobs<T>) -> Vec<T> {
@@ -211,6 +229,23 @@ mod tests {
         assert_eq!(rest(&jobs), [2, 6, 8, 3, 7, 0, 4, 1, 5]);
         jobs.close();
         assert_eq!(jobs.take(None), Err(NoJob::Closed));
+    }
+
+    #[test]
+    fn what_is_long_makes_way_for_its_own_priority_and_for_none_below() {
+        let (jobs, inbox) = (Jobs::new(10), Arc::default());
+        let levels = [
+            long(5),
+            urgency(4),
+            urgency(5),
+            long(1),
+            Urgency::BACKGROUND,
+        ];
+        for (number, level) in levels.into_iter().enumerate() {
+            jobs.send(level, number, &inbox).unwrap();
+        }
+        jobs.put_back(long(9), 5);
+        assert_eq!(rest(&jobs), [5, 2, 0, 1, 3, 4]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::config::peers::Peers;
 use crate::session::Drive;
 
 pub(crate) use changes::{ChangeJob, Changes};
+pub(crate) use jobs::Length;
 pub(crate) use push::{PushJob, Pushes};
 pub(crate) use readers::{Claim, Job, Readers, Task};
 

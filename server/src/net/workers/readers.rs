@@ -3,8 +3,8 @@
 //! Guarantees: the queue is bounded, and the most urgent goes first (`jobs`); what finds no place
 //! is refused at once and hears of one; a long read gives way to others after each turn, and one
 //! that answers what it has when its time is up does so; what has had its time before it is begun
-//! is not done, and what is cut short by it says so; the threads end when the last handle is
-//! dropped.
+//! is not done, and what is cut short by it says so; what nobody hears of any more is left, after
+//! the turn in which its connection goes; the threads end when the last handle is dropped.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
-use super::jobs::{Jobs, NoJob, Urgency};
+use super::jobs::{Jobs, Length, NoJob, Urgency};
 use crate::limits::{DISK_READ_QUEUE, LOOK_AHEAD_TURN, WAITING_POLL_MS};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) task: Task,
     /// How.
     pub(crate) manner: Manner,
+    /// How long it takes, as far as is known.
+    pub(crate) length: Length,
     /// Who may do it or give it up, where it has a time.
     pub(crate) claim: Option<Claim>,
     /// The opening of the store that it was asked in.
@@ -70,7 +72,9 @@ impl Job {
     fn urgency(&self) -> Urgency {
         match &self.task {
             Task::Answer(read) if read.is_background() => Urgency::BACKGROUND,
-            Task::Answer(_) | Task::LookAhead(_) => Urgency::of(self.manner.priority),
+            Task::Answer(_) | Task::LookAhead(_) => {
+                Urgency::of(self.manner.priority, self.length)
+            }
         }
     }
 }
@@ -173,6 +177,9 @@ enum Turn {
 
 /// Reads as far as one turn goes.
 fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Turn {
+    if job.inbox.is_gone() {
+        return Turn::Done;
+    }
     // Held, so that the drive cannot be erased and opened between this look and the read.
     let opening = drive.device.store_of(job.epoch);
     let read = match &mut job.task {
@@ -204,7 +211,10 @@ fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Turn {
                 (None, _) if job.manner.is_over(now_us) && !read.is_background() => {
                     read.failed(expired())
                 }
-                (None, _) => return Turn::Over(job),
+                (None, _) => {
+                    job.length = Length::Long;
+                    return Turn::Over(job);
+                }
             }
         }
         Err(Unfinished::NotCached) => {

@@ -71,6 +71,67 @@ async fn a_highest_read_overtakes_lowest_ones_that_wait_for_the_disk() {
 }
 
 #[tokio::test]
+async fn what_is_known_to_be_long_makes_way_for_other_reads_of_its_priority() {
+    let gate = Arc::<Gate>::default();
+    let mut executor = gated_executor(&gate);
+    let mut put = forced_put(1, 5, 0);
+    if let Some(entry) = put.body.as_mut().and_then(|body| body.key_value.as_mut()) {
+        entry.key = Some(Bytes::from_static(b"in memory"));
+    }
+    assert_eq!(executor.start(&put, b"new"), Flow::Go);
+    executor.kick();
+    executor.settle().await;
+    let closed = gate.reads.lock().unwrap();
+    assert_eq!(executor.start(&get(2, 5, 0), b""), Flow::Go);
+    until(&gate.waiting, 1);
+    // More keys than one turn takes, and fewer than two.
+    let keys = vec![Bytes::from_static(b"in memory"); crate::limits::KEYS_TURN + 1];
+    let list = kinetic_proto::schema::command::KeyList {
+        key: keys,
+        ..Default::default()
+    };
+    let body = kinetic_proto::schema::command::Body {
+        key_list: Some(list),
+        ..Default::default()
+    };
+    let exists = command(3, MessageType::EXISTS, Some(body));
+    assert_eq!(executor.start(&exists, b""), Flow::Go);
+    assert_eq!(executor.start(&get(4, 5, 0), b""), Flow::Go);
+    executor.acknowledged();
+    drop(closed);
+    executor.settle().await;
+    let order: Vec<u64> = executor.acknowledged().iter().map(|one| one.0).collect();
+    assert_eq!(order, [2, 4, 3]);
+}
+
+#[tokio::test]
+async fn nothing_is_read_any_more_for_a_connection_that_is_gone() {
+    let gate = Arc::<Gate>::default();
+    let mut leaving = gated_executor(&gate);
+    let mut staying = leaving.beside();
+    // Too large to be kept in memory: each read of it is one of the disk.
+    let value = vec![7; 64 << 10];
+    assert_eq!(leaving.start(&forced_put(1, 5, 0), &value), Flow::Go);
+    leaving.kick();
+    leaving.settle().await;
+    let begun = |gate: &Gate| gate.reads_begun.load(Ordering::SeqCst);
+    let closed = gate.reads.lock().unwrap();
+    assert_eq!(staying.start(&get(1, 5, 0), b""), Flow::Go);
+    until(&gate.waiting, 1);
+    for sequence in 2..=5 {
+        assert_eq!(leaving.start(&get(sequence, 5, 0), b""), Flow::Go);
+    }
+    leaving.inbox().leave();
+    let before = begun(&gate);
+    drop(closed);
+    staying.settle().await;
+    assert_eq!(staying.start(&get(2, 5, 0), b""), Flow::Go);
+    staying.settle().await;
+    assert_eq!(staying.answered(), [StatusCode::SUCCESS; 2]);
+    assert_eq!(begun(&gate) - before, 1);
+}
+
+#[tokio::test]
 async fn a_highest_write_overtakes_lowest_ones_of_another_connection() {
     let gate = Arc::<Gate>::default();
     let mut bulk = gated_executor(&gate);
@@ -262,6 +323,7 @@ async fn a_long_read_that_is_begun_is_cut_short_when_its_time_is_over() {
                 due_us,
                 ..Manner::default()
             },
+            length: Length::Short,
             // It is begun: nobody may give it up any more.
             claim: None,
             epoch: route.epoch,

@@ -11,6 +11,7 @@ use kinetic_store::Effort;
 use super::Desk;
 use crate::auth::{Grant, grant};
 use crate::net::buffers::inbox::{Done, Inbox, Known};
+use crate::net::workers::jobs::Length;
 use crate::net::workers::readers::{Job, Task};
 use crate::ops::get::Extent;
 use crate::ops::{Answer, Read};
@@ -37,6 +38,7 @@ pub(super) async fn read(
     let mut job = Box::new(Job {
         task: Task::Answer(read),
         manner,
+        length: Length::Short,
         claim: None,
         epoch,
         token: 0,
