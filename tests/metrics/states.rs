@@ -1,13 +1,21 @@
 //! What the drive says of its state, by metrics and by health, whatever becomes of it.
 
-use kinetic_proto::StatusCode;
+use kinetic_proto::schema::command::{Body, PowerManagement};
+use kinetic_proto::{MessageType, StatusCode};
 use kinetic_simulator::disk::SyncFailure;
 use kinetic_tests::admin::{ERASE, LOCK, UNLOCK};
 
 use crate::http::{self, Answer};
 use crate::{Watched, put};
 
-const STATES: [&str; 5] = ["serving", "locked", "full", "stuck", "read_only"];
+const STATES: [&str; 6] = [
+    "serving",
+    "locked",
+    "hibernating",
+    "full",
+    "stuck",
+    "read_only",
+];
 
 impl Watched {
     fn health(&self) -> (u16, serde_json::Value) {
@@ -56,6 +64,24 @@ fn a_locked_drive_is_well_and_an_erased_one_serves_and_counts_on() {
         "it is another store"
     );
     assert_eq!(erased.value("kinetic_write_amplification_ratio"), 0.0);
+}
+
+#[test]
+fn a_drive_that_hibernates_is_well_and_says_that_it_serves_nothing() {
+    let watched = Watched::start();
+    let mut talk = watched.talk();
+    let mut set = |level: i32| {
+        let power = PowerManagement { level: Some(level) };
+        let body = Body {
+            power: Some(power),
+            ..Body::default()
+        };
+        talk.ask(MessageType::SET_POWER_LEVEL, body, &[]).success();
+    };
+    set(2);
+    watched.is("hibernating", 200);
+    set(1);
+    watched.is("serving", 200);
 }
 
 #[test]

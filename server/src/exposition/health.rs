@@ -1,12 +1,13 @@
 //! Whether the drive serves, in one word.
 //!
-//! Guarantee: a drive that is full or locked serves; one whose disk failed does not, and says why.
+//! Guarantee: a drive that is full, locked or asleep is well; one whose disk failed is not, and
+//! says why, asleep or not.
 
 use std::io::ErrorKind;
 
 use kinetic_store::Health as StoreHealth;
 
-use crate::device::Device;
+use crate::device::{Device, PowerLevel};
 
 /// How the drive is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Health {
     Serving,
     /// It answers PIN operations only.
     Locked,
+    /// It sleeps, and answers SET_POWER_LEVEL only.
+    Hibernating,
     /// It refuses puts with NO_SPACE until something is deleted.
     Full,
     /// The host does not take its writes; it tries them again.
@@ -25,7 +28,14 @@ pub enum Health {
 
 impl Health {
     /// The names of all states.
-    pub const NAMES: &'static [&'static str] = &["serving", "locked", "full", "stuck", "read_only"];
+    pub const NAMES: &'static [&'static str] = &[
+        "serving",
+        "locked",
+        "hibernating",
+        "full",
+        "stuck",
+        "read_only",
+    ];
 
     /// How it is now.
     #[must_use]
@@ -34,10 +44,13 @@ impl Health {
             return Self::Locked;
         };
         match store.status().health {
-            StoreHealth::Healthy => Self::Serving,
-            StoreHealth::Full => Self::Full,
             StoreHealth::Stuck(kind) => Self::Stuck(kind),
             StoreHealth::ReadOnly => Self::ReadOnly,
+            StoreHealth::Healthy | StoreHealth::Full if device.power() == PowerLevel::Hibernate => {
+                Self::Hibernating
+            }
+            StoreHealth::Healthy => Self::Serving,
+            StoreHealth::Full => Self::Full,
         }
     }
 
@@ -47,6 +60,7 @@ impl Health {
         match self {
             Self::Serving => "serving",
             Self::Locked => "locked",
+            Self::Hibernating => "hibernating",
             Self::Full => "full",
             Self::Stuck(_) => "stuck",
             Self::ReadOnly => "read_only",
@@ -57,7 +71,7 @@ impl Health {
     #[must_use]
     pub fn is_well(self) -> bool {
         match self {
-            Self::Serving | Self::Locked | Self::Full => true,
+            Self::Serving | Self::Locked | Self::Hibernating | Self::Full => true,
             Self::Stuck(_) | Self::ReadOnly => false,
         }
     }
@@ -69,6 +83,9 @@ impl Health {
             Self::Serving => None,
             Self::Locked => {
                 Some("only PIN operations are answered until it is unlocked".to_owned())
+            }
+            Self::Hibernating => {
+                Some("only SET_POWER_LEVEL is answered until that wakes it".to_owned())
             }
             Self::Full => Some("NO_SPACE: puts are refused until something is deleted".to_owned()),
             Self::Stuck(kind) => Some(format!(
@@ -97,6 +114,7 @@ mod tests {
         let states = [
             (Health::Serving, true),
             (Health::Locked, true),
+            (Health::Hibernating, true),
             (Health::Full, true),
             (Health::Stuck(ErrorKind::StorageFull), false),
             (Health::ReadOnly, false),

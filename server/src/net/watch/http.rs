@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::limits::{LINGER_MS, METRICS_HEAD_BYTES, METRICS_SECONDS};
+use crate::limits::{METRICS_HEAD_BYTES, METRICS_SECONDS};
 
 /// Bytes that are asked of the socket at once.
 const READ_AT_ONCE: usize = 1 << 10;
@@ -120,15 +120,6 @@ where
     };
     // Who does not take the answer has no use for it.
     let _ = timeout(patience, tell(&mut stream, &answer.encode(method))).await;
-}
-
-/// Tells somebody who is not let in.
-pub(super) async fn refuse<S>(mut stream: S, answer: &Answer)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let patience = Duration::from_millis(LINGER_MS);
-    let _ = timeout(patience, tell(&mut stream, &answer.encode(Method::Get))).await;
 }
 
 /// Sends it so that it arrives: closing a socket with unread bytes in it would take it back.

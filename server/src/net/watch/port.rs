@@ -1,16 +1,18 @@
 //! Who is let in, and what they may ask for: `/metrics` and `/health`.
 //!
-//! Guarantee: so many at a time, in memory that does not grow with them; nobody who watches keeps
-//! the drive from its work: what they are told takes no lock for longer than a request does.
+//! Guarantee: so many at a time, in memory that does not grow with them; one too many takes the
+//! place of the oldest, so that who is slow or silent keeps nobody from asking; nobody who watches
+//! keeps the drive from its work: what they are told takes no lock for longer than a request does.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use super::http::{Answer, Asked, Code, exchange, refuse};
+use super::http::{Answer, Asked, Code, exchange};
 use crate::exposition::text::CONTENT_TYPE;
 use crate::exposition::{Health, Present, scrape};
 use crate::limits::{ACCEPT_PAUSE_MS, METRICS_CONNECTIONS};
@@ -64,18 +66,11 @@ impl Watched {
 
 /// Serves until it is dropped.
 pub(crate) async fn watch(listener: TcpListener, watched: Arc<Watched>) {
-    let (mut serving, mut refusing) = (JoinSet::new(), JoinSet::new());
-    let full = Answer::of(
-        Code::Unavailable,
-        "As many as the drive keeps are asking for metrics already.",
-    );
+    // Of the latter the oldest is first, and some have ended.
+    let (mut serving, mut places) = (JoinSet::new(), VecDeque::<AbortHandle>::new());
     loop {
         let accepted = tokio::select! {
             Some(ended) = serving.join_next() => {
-                log_panic(ended);
-                continue;
-            }
-            Some(ended) = refusing.join_next() => {
                 log_panic(ended);
                 continue;
             }
@@ -85,18 +80,18 @@ pub(crate) async fn watch(listener: TcpListener, watched: Arc<Watched>) {
             log_panic(ended);
         }
         match accepted {
-            Ok((stream, _peer)) if serving.len() < METRICS_CONNECTIONS => {
+            Ok((stream, _peer)) => {
+                places.retain(|one| !one.is_finished());
+                while places.len() >= METRICS_CONNECTIONS {
+                    if let Some(oldest) = places.pop_front() {
+                        oldest.abort();
+                    }
+                }
                 let watched = Arc::clone(&watched);
-                serving.spawn(async move {
+                places.push_back(serving.spawn(async move {
                     exchange(stream, |asked| watched.answer(asked)).await;
-                });
+                }));
             }
-            Ok((stream, _peer)) if refusing.len() < METRICS_CONNECTIONS => {
-                let full = full.clone();
-                refusing.spawn(async move { refuse(stream, &full).await });
-            }
-            // Whoever is one of that many more is closed without a word.
-            Ok((stream, _peer)) => drop(stream),
             Err(error) => {
                 tracing::warn!(%error, "a connection for metrics could not be accepted");
                 sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
@@ -106,7 +101,9 @@ pub(crate) async fn watch(listener: TcpListener, watched: Arc<Watched>) {
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
         tracing::error!(%error, "a request for metrics ended by a fault of the drive");
     }
 }
