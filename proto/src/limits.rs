@@ -30,6 +30,10 @@ pub const MAX_VERSION_SIZE: u32 = 2048;
 /// Largest tag of an entry, in bytes. The protocol names none; this one is ours.
 pub const MAX_TAG_SIZE: u32 = 4096;
 
+/// Longest end of a range, in bytes. It may be longer than a key: a client that computes the end of
+/// a prefix may need a byte more.
+pub const MAX_RANGE_END_SIZE: u32 = 2 * MAX_KEY_SIZE;
+
 /// Most keys in one answer to a range.
 pub const MAX_KEY_RANGE_COUNT: u32 = 200;
 
@@ -77,7 +81,11 @@ const PART_OVERHEAD: u32 = 96;
 const MAX_VARINT_SIZE: u32 = 10;
 
 const _: () = {
-    assert!(MAX_KEY_RANGE_COUNT * MAX_KEY_SIZE + RANGE_ANSWER_OVERHEAD <= MAX_MESSAGE_SIZE);
+    assert!(
+        MAX_KEY_RANGE_COUNT * MAX_KEY_SIZE + MAX_RANGE_END_SIZE + RANGE_ANSWER_OVERHEAD
+            <= MAX_MESSAGE_SIZE
+    );
+    assert!(MAX_KEY_SIZE < MAX_RANGE_END_SIZE);
     assert!(MAX_OPERATIONS_PER_BATCH * MAX_VARINT_SIZE + 256 <= MAX_MESSAGE_SIZE);
     assert!(MAX_KEY_SIZE + 2 * MAX_VERSION_SIZE + MAX_TAG_SIZE + 256 <= MAX_MESSAGE_SIZE);
     assert!(MAX_DIGEST_PARTS * (MAX_KEY_SIZE + PART_OVERHEAD) + 8192 <= MAX_MESSAGE_SIZE);

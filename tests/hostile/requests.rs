@@ -1,7 +1,7 @@
 //! Requests that are framed well and are wrong: signatures, identities, sequences, sizes.
 
 use bytes::Bytes;
-use kinetic_proto::schema::command::{Body, KeyValue};
+use kinetic_proto::schema::command::{Body, KeyValue, Range};
 use kinetic_proto::{MessageType, StatusCode, schema};
 use kinetic_tests::conversation::{about, key_only};
 use kinetic_tests::raw::{FACTORY_IDENTITY, FACTORY_KEY, frame, request, signed};
@@ -132,6 +132,45 @@ fn an_oversize_key_is_refused_by_every_operation_on_entries() {
     for kind in kinds {
         too_large(kind, key_only(&[b'k'; 4097]), &[], ["key", "4097", "4096"]);
     }
+}
+
+#[test]
+fn an_end_of_a_range_that_no_key_comes_near_is_refused_by_every_operation_on_ranges() {
+    let target = Target::new();
+    let mut talk = target.talk();
+    let limit = kinetic_proto::limits::MAX_RANGE_END_SIZE as usize;
+    let end = |bytes| Some(Bytes::from(vec![0xff; bytes]));
+    for kind in [
+        MessageType::GETKEYRANGE,
+        MessageType::MEDIASCAN,
+        MessageType::MEDIAOPTIMIZE,
+        MessageType::COUNT,
+        MessageType::RANGE_METADATA,
+        MessageType::RANGE_DIGEST,
+    ] {
+        let mut ask = |start_key, end_key| {
+            let range = Range {
+                start_key,
+                end_key,
+                ..Range::default()
+            };
+            let body = Body {
+                range: Some(range),
+                ..Body::default()
+            };
+            talk.ask(kind, body, &[])
+        };
+        ask(end(limit), end(limit)).success();
+        for (reply, field) in [
+            (ask(end(limit + 1), None), "startKey"),
+            (ask(None, end(1_000_000)), "endKey"),
+        ] {
+            assert_eq!(reply.code(), StatusCode::INVALID_REQUEST, "{kind}");
+            let told = reply.text();
+            assert!(told.contains(field) && told.contains("8192"), "{told}");
+        }
+    }
+    target.still_serves();
 }
 
 #[test]

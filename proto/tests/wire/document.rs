@@ -150,6 +150,7 @@ fn every_limit_is_listed_as_it_is() {
         ("Version", limits::MAX_VERSION_SIZE),
         ("Tag", limits::MAX_TAG_SIZE),
         ("PIN", limits::MAX_PIN_SIZE),
+        ("End of a range", limits::MAX_RANGE_END_SIZE),
         ("Keys in an answer to a range", limits::MAX_KEY_RANGE_COUNT),
         ("Operations in a batch", limits::MAX_OPERATIONS_PER_BATCH),
         ("Bytes in a batch", limits::MAX_BATCH_SIZE),

@@ -11,6 +11,7 @@ use kinetic_proto::schema::command::{Body, Range};
 use kinetic_store::{Direction, Effort, KeyRange};
 
 use super::answer::{Answer, AnswerBody};
+use super::invalid::Invalid;
 use super::range::bounds;
 use super::status::{Unfinished, locked};
 use super::walk::{Walked, walk};
@@ -36,19 +37,18 @@ struct Tally {
 
 impl Count {
     /// Reads the fields that a COUNT has. Its direction makes no difference to a number.
-    #[must_use]
-    pub fn parse(range: Option<Range>) -> Self {
+    pub fn parse(range: Option<Range>) -> Result<Self, Invalid> {
         let range = range.unwrap_or_default();
         let most = range.max_returned.filter(|&most| most > 0).map(u64::from);
         let rest = KeyRange {
             direction: Direction::Forward,
-            ..bounds(range)
+            ..bounds(range)?
         };
-        Self {
+        Ok(Self {
             rest,
             most,
             tally: Tally::default(),
-        }
+        })
     }
 
     /// The answer where the time is up, unless nothing has been counted that could be named.

@@ -58,7 +58,7 @@ impl Extended {
         match kind {
             MessageType::COUNT => {
                 let range = part(RANGE, kind, (command, source))?;
-                Ok(Self::Count(Count::parse(range)))
+                Count::parse(range).map(Self::Count)
             }
             MessageType::EXISTS => {
                 let list = part(KEY_LIST, kind, (command, source))?;
@@ -78,7 +78,7 @@ impl Extended {
             }
             MessageType::RANGE_DIGEST => {
                 let range = part(RANGE, kind, (command, source))?;
-                RangeDigest::parse(range).map(Self::RangeDigest)
+                RangeDigest::parse(range, source.limits).map(Self::RangeDigest)
             }
             kind => Err(Invalid::UnknownType(kind)),
         }

@@ -10,6 +10,8 @@ use kinetic_proto::schema::command::Range;
 use kinetic_store::{CommitFailure, Effort, Health};
 
 use super::answer::{Answer, AnswerBody};
+use super::invalid::Invalid;
+use super::range::check_ends;
 use super::status::{Unfinished, locked, of_commit};
 use crate::auth::{Access, grant};
 use crate::device::Device;
@@ -24,14 +26,15 @@ pub struct MediaOptimize {
 
 impl MediaOptimize {
     /// Reads the one field that is looked at.
-    #[must_use]
-    pub fn parse(range: Option<Range>) -> Self {
+    pub fn parse(range: Option<Range>) -> Result<Self, Invalid> {
+        let range = range.unwrap_or_default();
+        check_ends(&range)?;
         // A copy: the key is a slice of the whole message.
-        let end_key = range.and_then(|range| range.end_key);
-        Self {
+        let end_key = range.end_key;
+        Ok(Self {
             end_key: end_key.map(|key| Bytes::copy_from_slice(&key)),
             asked: None,
-        }
+        })
     }
 
     /// The answer where the time is up.

@@ -18,7 +18,7 @@ use kinetic_store::{Direction, Effort, Gap, KeyRange, ReadError};
 
 use super::answer::{Answer, AnswerBody};
 use super::invalid::Invalid;
-use super::range::most_keys;
+use super::range::{check_ends, most_keys};
 use super::status::{Unfinished, locked, of_read};
 use super::tags::{Judgement, judge};
 use crate::auth::{Access, grant};
@@ -47,6 +47,7 @@ impl MediaScan {
     pub fn parse(range: Option<Range>, limits: &Limits) -> Result<Self, Invalid> {
         let range = range.unwrap_or_default();
         let count = most_keys(&range, limits)?;
+        check_ends(&range)?;
         // Copies: the keys are slices of the whole message.
         let own = |key: Bytes| Bytes::copy_from_slice(&key);
         let end_key = range.end_key.map(own);

@@ -10,11 +10,12 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use kinetic_proto::Limits;
-use kinetic_proto::limits::MAX_KEY_RANGE_COUNT;
+use kinetic_proto::limits::{MAX_KEY_RANGE_COUNT, MAX_RANGE_END_SIZE};
 use kinetic_proto::schema::command::Range;
 use kinetic_store::{Direction, Effort, KeyRange, Keys};
 
 use super::answer::{Answer, AnswerBody};
+use super::entry::within;
 use super::invalid::Invalid;
 use super::status::{Unfinished, locked, of_read};
 use crate::auth::{Access, grant};
@@ -31,27 +32,34 @@ pub struct KeysInRange {
 }
 
 impl KeysInRange {
-    /// Reads the fields that a GETKEYRANGE has. Ends are not bound by the key limit: a client that
-    /// computes the end of a prefix may need a byte more.
+    /// Reads the fields that a GETKEYRANGE has.
     pub fn parse(range: Option<Range>, limits: &Limits) -> Result<Self, Invalid> {
         let range = range.unwrap_or_default();
         let count = most_keys(&range, limits)?;
         Ok(Self {
-            range: bounds(range),
+            range: bounds(range)?,
             count,
             found: Vec::new(),
         })
     }
 }
 
+/// Refuses ends that are longer than any that a client has use for.
+pub(super) fn check_ends(range: &Range) -> Result<(), Invalid> {
+    let limit = Some(MAX_RANGE_END_SIZE);
+    within("startKey", range.start_key.as_deref(), limit)?;
+    within("endKey", range.end_key.as_deref(), limit)
+}
+
 /// Which keys a range is about.
-pub(super) fn bounds(range: Range) -> KeyRange {
+pub(super) fn bounds(range: Range) -> Result<KeyRange, Invalid> {
+    check_ends(&range)?;
     // Copies: the keys are slices of the whole message.
     let end_of = |key: Bytes, inclusive: Option<bool>| match inclusive {
         Some(true) => Bound::Included(Bytes::copy_from_slice(&key)),
         Some(false) | None => Bound::Excluded(Bytes::copy_from_slice(&key)),
     };
-    KeyRange {
+    Ok(KeyRange {
         start: match (range.start_key, range.start_key_inclusive) {
             // Nothing said about the start: the empty key is a key like any other.
             (None, None) => Bound::Unbounded,
@@ -64,7 +72,7 @@ pub(super) fn bounds(range: Range) -> KeyRange {
             Some(true) => Direction::Backward,
             Some(false) | None => Direction::Forward,
         },
-    }
+    })
 }
 
 /// How many keys a range asks for at most: as many as fit where it does not say.
@@ -169,6 +177,23 @@ mod tests {
         let refused = KeysInRange::parse(Some(range), &Limits::default()).unwrap_err();
         let text = refused.to_string();
         assert!(text.contains("201") && text.contains("200"), "{text}");
+    }
+
+    #[test]
+    fn an_end_may_be_longer_than_a_key_and_not_without_bound() {
+        let limit = MAX_RANGE_END_SIZE as usize;
+        let of = |start_key, end_key| Range {
+            start_key,
+            end_key,
+            ..Range::default()
+        };
+        let end = |bytes| Some(Bytes::from(vec![b'k'; bytes]));
+        parsed(of(end(limit), end(limit)));
+        for range in [of(end(limit + 1), None), of(None, end(limit + 1))] {
+            let refused = KeysInRange::parse(Some(range), &Limits::default()).unwrap_err();
+            let text = refused.to_string();
+            assert!(text.contains("Key has 8193 bytes"), "{text}");
+        }
     }
 
     #[test]

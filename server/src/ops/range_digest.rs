@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use kinetic_proto::StatusCode;
+use kinetic_proto::{Limits, StatusCode};
 use kinetic_proto::limits::MAX_DIGEST_PARTS;
 use kinetic_proto::schema::command::digest::Part;
 use kinetic_proto::schema::command::{self, Body, Range, Status};
@@ -18,6 +18,7 @@ use kinetic_store::{Direction, Effort, KeyRange, Metadata, ReadError, Store};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::{Answer, AnswerBody};
+use super::entry::within;
 use super::invalid::Invalid;
 use super::range::bounds;
 use super::status::{Unfinished, locked, of_read};
@@ -66,7 +67,7 @@ enum Stop {
 
 impl RangeDigest {
     /// Reads the fields that a RANGE_DIGEST has. The order of entries is that of keys, always.
-    pub fn parse(range: Option<Range>) -> Result<Self, Invalid> {
+    pub fn parse(range: Option<Range>, limits: &Limits) -> Result<Self, Invalid> {
         let mut range = range.unwrap_or_default();
         let splits = std::mem::take(&mut range.split);
         let entries = range.max_returned.filter(|&entries| entries > 0);
@@ -74,6 +75,9 @@ impl RangeDigest {
         if splits.len() > limit {
             let count = splits.len();
             return Err(Invalid::TooManySplits { count, limit });
+        }
+        for split in &splits {
+            within("split", Some(split), limits.max_key_size)?;
         }
         if !splits.is_sorted_by(|a, b| a < b) {
             return Err(Invalid::SplitsOutOfOrder);
@@ -96,7 +100,7 @@ impl RangeDigest {
             },
             rest: KeyRange {
                 direction: Direction::Forward,
-                ..bounds(range)
+                ..bounds(range)?
             },
         })
     }
@@ -254,7 +258,7 @@ mod tests {
     use super::*;
 
     fn parsed(range: Range) -> Result<RangeDigest, Invalid> {
-        RangeDigest::parse(Some(range))
+        RangeDigest::parse(Some(range), &Limits::default())
     }
 
     fn keys(keys: &[&'static str]) -> Vec<Bytes> {
@@ -345,6 +349,9 @@ mod tests {
             let refused = parsed(range(same, None)).unwrap_err();
             assert_eq!(refused, Invalid::SplitsOutOfOrder);
         }
+        let long = Bytes::from(vec![b's'; 4097]);
+        let refused = parsed(range(vec![long], None)).unwrap_err();
+        assert!(refused.to_string().contains("4097"), "{refused}");
         let refused = parsed(range(keys(&["a"]), Some(1))).unwrap_err();
         assert_eq!(refused, Invalid::SplitsAndEntries);
     }

@@ -43,7 +43,7 @@ impl RangeMetadata {
         let range = range.unwrap_or_default();
         Ok(Self {
             count: most_keys(&range, limits)?,
-            rest: bounds(range),
+            rest: bounds(range)?,
             list: List::default(),
         })
     }

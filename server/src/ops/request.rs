@@ -118,7 +118,7 @@ impl Request {
             }
             MessageType::MEDIAOPTIMIZE => {
                 let range = part_of(RANGE, kind, (command, source))?;
-                Ok(Self::MediaOptimize(MediaOptimize::parse(range)))
+                MediaOptimize::parse(range).map(Self::MediaOptimize)
             }
             _ => Self::of_the_drive(kind, command, source),
         }
