@@ -21,6 +21,14 @@ pub const LEAST_READ_BYTES: usize = READ_BYTES / 2;
 /// are sent; requests are still read, up to [`BACKLOG_BYTES`].
 pub const UNSENT_BYTES: usize = 4 << 20;
 
+/// Bytes of answers that all connections together may hold unsent before each falls back to
+/// [`UNSENT_FLOOR_BYTES`]. What the disk is reading for them by then may still come.
+pub const ALL_UNSENT_BYTES: u64 = 256 << 20;
+
+/// Bytes of answers, those that disk reads may bring included, below which a connection goes on
+/// even then.
+pub const UNSENT_FLOOR_BYTES: usize = 256 << 10;
+
 /// Bytes of requests that one connection may hold unexecuted. Beyond it nothing is read: the
 /// peer's TCP window fills, and that is the back-pressure.
 pub const BACKLOG_BYTES: usize = 32 << 20;
@@ -344,6 +352,8 @@ const _: () = assert!(MAX_MESSAGE_SIZE as usize <= PUSH_REQUEST_BYTES);
 const _: () = assert!(PUSH_OPERATIONS * 32 + PUSH_REPLY_HEADROOM < MAX_MESSAGE_SIZE as usize);
 const _: () = assert!(READ_BYTES <= BACKLOG_FLOOR_BYTES);
 const _: () = assert!(TURN_ANSWER_BYTES <= UNSENT_BYTES);
+const _: () = assert!(UNSENT_FLOOR_BYTES <= UNSENT_BYTES);
+const _: () = assert!(UNSENT_BYTES as u64 * 8 <= ALL_UNSENT_BYTES);
 const _: () = assert!(MAX_MESSAGE_SIZE as usize + MAX_VALUE_SIZE as usize <= UNSENT_BYTES);
 const _: () =
     assert!((WARNINGS + MESSAGE_LINES) * (MESSAGE_LINE_BYTES + 1) < MAX_MESSAGE_SIZE as usize);

@@ -168,7 +168,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     /// Sends what waits, then looks for something to do.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         let answered = self.is_answered();
-        match self.send(context) {
+        let unsent = self.connection.executor.outbox.bytes();
+        let sent = self.send(context);
+        if self.connection.executor.outbox.bytes() != unsent {
+            self.report();
+        }
+        match sent {
             Poll::Ready(Ok(())) if answered => return Poll::Ready(Event::Finished),
             Poll::Ready(Err(error)) => return Poll::Ready(Event::Broken(error)),
             Poll::Ready(Ok(())) | Poll::Pending => {}
@@ -308,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
     fn is_runnable(&self) -> bool {
         let executor = &self.connection.executor;
         self.blocked == Blocked::No
-            && executor.has_room()
+            && executor.has_room(self.connection.entry.answer_room())
             && (self.intake.is_waiting() || executor.is_holding())
     }
 
@@ -329,7 +334,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         let mut flow = executor.resume();
         let mut done = 0;
         while done < TURN_REQUESTS {
-            if flow != Flow::Go || !executor.has_room() || executor.outbox.bytes() >= enough {
+            let has_room = executor.has_room(entry.answer_room());
+            if flow != Flow::Go || !has_room || executor.outbox.bytes() >= enough {
                 break;
             }
             let Some((frame, arrived_us)) = self.intake.next() else {
@@ -341,8 +347,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
         executor.kick();
         let news = executor.collect();
         executor.count();
-        let held = executor.outbox.bytes() + executor.upcoming_bytes();
-        entry.set_buffered(self.intake.bytes() + held);
+        self.report();
         match flow {
             Flow::Go => {}
             // What it waits for may have been among the news just taken: then go on.
@@ -355,6 +360,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Life<S> {
                 self.ending = Some(Ending::Say(farewell));
             }
         }
+    }
+
+    /// Says how much memory it holds, for all connections together have a bound.
+    fn report(&mut self) {
+        let Connection {
+            executor, entry, ..
+        } = &mut self.connection;
+        let unsent = executor.outbox.bytes() + executor.asked_bytes();
+        entry.set_buffered(self.intake.bytes() + executor.upcoming_bytes() + unsent);
+        entry.set_unsent(unsent);
     }
 
     /// The server stops: what has arrived is still read, but not for ever.

@@ -23,6 +23,7 @@ use kinetic_store::{Commit, Effort, Lane, Priority, Store, SubmitError, Ticket};
 use self::overdue::TimedRead;
 use self::pushing::Pushing;
 use super::buffers::inbox::{Done, Inbox, PUBLISHED, ROOM, completion};
+use super::buffers::intake::Room;
 use super::buffers::outbox::Outbox;
 use super::buffers::pending::{Pending, Waiting};
 use super::buffers::upcoming::{State, Upcoming, UpcomingWrite};
@@ -31,7 +32,9 @@ use super::workers::{ChangeJob, Claim, Job, Length, Task, Workers};
 use crate::auth::penalties::Source;
 use crate::device::PowerLevel;
 use crate::device::statistics::{Answered, Incident, Tally};
-use crate::limits::{LESS_URGENT_COST, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES};
+use crate::limits::{
+    LESS_URGENT_COST, PENDING_DISK_READS, PENDING_WRITES, UNSENT_BYTES, UNSENT_FLOOR_BYTES,
+};
 use crate::ops::push::Granted;
 use crate::ops::status::{locked, of_commit};
 use crate::ops::{Answer, Read, Unfinished, Write, answers_with_entry};
@@ -51,6 +54,8 @@ pub(crate) struct Executor {
     pending: Pending,
     upcoming: Upcoming,
     disk_reads: usize,
+    /// Bytes of the requests that they work on.
+    asked_bytes: usize,
     timed_reads: Vec<TimedRead>,
     lane: Option<OpenLane>,
     last_write: Option<LastWrite>,
@@ -120,6 +125,7 @@ impl Executor {
             pending: Pending::default(),
             upcoming: Upcoming::default(),
             disk_reads: 0,
+            asked_bytes: 0,
             timed_reads: Vec::new(),
             lane: None,
             last_write: None,
@@ -159,12 +165,20 @@ impl Executor {
         self.upcoming.bytes()
     }
 
-    /// Whether bytes that are unsent, or that disk reads will bring, leave room for more.
-    pub(crate) fn has_room(&self) -> bool {
-        let expected = self.disk_reads * MAX_VALUE_SIZE as usize;
-        self.outbox.bytes() < UNSENT_BYTES
-            && self.outbox.bytes() + expected < UNSENT_BYTES + EXPECTED_BYTES
-            && self.pending.len() < PENDING_WRITES
+    /// Bytes of requests that disk reads work on.
+    pub(crate) fn asked_bytes(&self) -> usize {
+        self.asked_bytes
+    }
+
+    /// Whether bytes that are unsent, or that disk reads hold or will bring, leave room for more.
+    pub(crate) fn has_room(&self, room: Room) -> bool {
+        let held = self.outbox.bytes() + self.asked_bytes;
+        let expected = held + self.disk_reads * MAX_VALUE_SIZE as usize;
+        let unsent = match room {
+            Room::Enough => held < UNSENT_BYTES && expected < UNSENT_BYTES + EXPECTED_BYTES,
+            Room::Scarce => expected < UNSENT_FLOOR_BYTES,
+        };
+        unsent && self.pending.len() < PENDING_WRITES
     }
 
     /// What the last request counts of its turn.
@@ -393,7 +407,12 @@ impl Executor {
             }
             Err(unfinished) => {
                 let (kept, epoch, manner) = (route.clone(), route.epoch, route.manner);
-                let token = self.pending.insert(Waiting::of(route, 0));
+                let asked_bytes = read.bytes();
+                let waiting = Waiting {
+                    asked_bytes,
+                    ..Waiting::of(route, 0)
+                };
+                let token = self.pending.insert(waiting);
                 let claim = manner.due_us.map(|_| Claim::default());
                 let timed = TimedRead::of(token, manner.due_us.zip(claim.clone()));
                 let length = match unfinished {
@@ -412,6 +431,7 @@ impl Executor {
                 match self.workers.readers.submit(Box::new(job)) {
                     Ok(()) => {
                         self.disk_reads += 1;
+                        self.asked_bytes += asked_bytes;
                         self.timed_reads.extend(timed);
                         Flow::Go
                     }
@@ -513,6 +533,7 @@ impl Executor {
                 self.disk_reads = self.disk_reads.saturating_sub(1);
                 self.timed_reads.retain(|timed| timed.token != token);
                 if let Some(waiting) = self.pending.remove(token) {
+                    self.asked_bytes = self.asked_bytes.saturating_sub(waiting.asked_bytes);
                     self.answer(&waiting, *answer, now_us);
                 }
             }

@@ -1,8 +1,8 @@
 //! The connections that are open, so that they can be counted and told to stop.
 //!
 //! Guarantee: a connection is in it exactly as long as its entry lives, and its inbox knows when it
-//! has gone. Bounded by the limit of connections. Also here: what all connections together hold in memory, and who
-//! may go on reading when that is too much.
+//! has gone. Bounded by the limit of connections. Also here: what all connections together hold in
+//! memory, and who may go on reading when that is too much.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::buffers::inbox::Inbox;
 use super::buffers::intake::Room;
-use crate::limits::{BUFFERED_BYTES, FRAME_PERMITS};
+use crate::limits::{ALL_UNSENT_BYTES, BUFFERED_BYTES, FRAME_PERMITS};
 
 /// All open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     inboxes: Mutex<BTreeMap<i64, Arc<Inbox>>>,
     buffered: AtomicU64,
+    unsent: AtomicU64,
     permits_taken: AtomicUsize,
 }
 
@@ -42,6 +43,7 @@ impl Registry {
             registry: Arc::clone(self),
             id,
             buffered: 0,
+            unsent: 0,
             permit: Permit::NotHeld,
         }
     }
@@ -58,6 +60,7 @@ pub(crate) struct Entry {
     registry: Arc<Registry>,
     id: i64,
     buffered: u64,
+    unsent: u64,
     permit: Permit,
 }
 
@@ -71,14 +74,21 @@ enum Permit {
 impl Entry {
     /// Reports how much the connection holds now.
     pub(crate) fn set_buffered(&mut self, bytes: usize) {
-        let bytes = bytes as u64;
-        let total = &self.registry.buffered;
-        if bytes > self.buffered {
-            total.fetch_add(bytes - self.buffered, Ordering::Relaxed);
-        } else if bytes < self.buffered {
-            total.fetch_sub(self.buffered - bytes, Ordering::Relaxed);
+        tell(&self.registry.buffered, &mut self.buffered, bytes);
+    }
+
+    /// Reports how much of that is answers, or will be.
+    pub(crate) fn set_unsent(&mut self, bytes: usize) {
+        tell(&self.registry.unsent, &mut self.unsent, bytes);
+    }
+
+    /// Whether the answers of all connections together leave room for more.
+    pub(crate) fn answer_room(&self) -> Room {
+        if self.registry.unsent.load(Ordering::Relaxed) < ALL_UNSENT_BYTES {
+            Room::Enough
+        } else {
+            Room::Scarce
         }
-        self.buffered = bytes;
     }
 
     /// Whether all connections together leave room for more.
@@ -116,10 +126,22 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.set_buffered(0);
+        self.set_unsent(0);
         self.give_back_permit();
         let inbox = self.registry.lock().remove(&self.id);
         if let Some(inbox) = inbox {
             inbox.leave();
         }
     }
+}
+
+/// Adds what a connection holds more than before to a total, or takes off what it holds less.
+fn tell(total: &AtomicU64, before: &mut u64, bytes: usize) {
+    let bytes = bytes as u64;
+    if bytes > *before {
+        total.fetch_add(bytes - *before, Ordering::Relaxed);
+    } else if bytes < *before {
+        total.fetch_sub(*before - bytes, Ordering::Relaxed);
+    }
+    *before = bytes;
 }

@@ -31,6 +31,12 @@ impl Exists {
             present: Vec::new(),
         })
     }
+
+    /// The keys that it names.
+    #[must_use]
+    pub fn keys(&self) -> &[Bytes] {
+        &self.keys
+    }
 }
 
 /// Looks for the keys that have not been looked for, until its turn is over.

@@ -101,6 +101,18 @@ impl Extended {
         }
     }
 
+    /// Bytes of the keys that it names, where they may be many.
+    pub fn bytes(&self) -> usize {
+        let keys = match self {
+            Self::Exists(request) => request.keys(),
+            Self::MultiGet(request) => request.keys(),
+            Self::Count(_) | Self::GetPart(_) | Self::RangeMetadata(_) | Self::RangeDigest(_) => {
+                &[]
+            }
+        };
+        keys.iter().map(|key| size_of::<Bytes>() + key.len()).sum()
+    }
+
     /// The answer where the time is up, where it is of a kind that then answers what it has.
     pub fn cut_short(&mut self) -> Option<Answer> {
         match self {

@@ -58,6 +58,12 @@ impl MultiGet {
         })
     }
 
+    /// The keys that it names.
+    #[must_use]
+    pub fn keys(&self) -> &[Bytes] {
+        &self.keys
+    }
+
     /// Adds an entry, if the answer has room for it.
     fn add(&mut self, found: Found, value: Bytes) -> bool {
         let listed_bytes = self.listed_bytes + found.encoded_len();

@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use kinetic_proto::{Limits, StatusCode};
 use kinetic_proto::limits::MAX_DIGEST_PARTS;
 use kinetic_proto::schema::command::digest::Part;
 use kinetic_proto::schema::command::{self, Body, Range, Status};
+use kinetic_proto::{Limits, StatusCode};
 use kinetic_store::{Direction, Effort, KeyRange, Metadata, ReadError, Store};
 use sha2::{Digest as _, Sha256};
 

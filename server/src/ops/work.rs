@@ -97,6 +97,15 @@ impl Read {
         matches!(self, Self::MediaScan(..) | Self::MediaOptimize(..))
     }
 
+    /// Bytes of the request that it keeps, where they are more than a few keys.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Extended(_, request, _) => request.bytes(),
+            _ => 0,
+        }
+    }
+
     /// Does it, with as much effort as the caller's thread can afford; what is unfinished goes on
     /// from where it was.
     pub fn run(&mut self, device: &Device, effort: Effort) -> Result<Answer, Unfinished> {

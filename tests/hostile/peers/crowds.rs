@@ -69,6 +69,35 @@ fn a_thousand_idle_tls_connections_cost_little_memory_and_keep_nobody_waiting() 
 }
 
 #[test]
+fn a_crowd_that_never_reads_costs_a_bounded_amount_of_memory_and_keeps_nobody_waiting() {
+    let target = Target::new();
+    let mut talk = target.talk();
+    let value = vec![7; 1 << 20];
+    talk.put(b"large", &value).success();
+    let before = target.peak_memory_bytes();
+    // If each of them were given what one connection may have, it would be 1 GiB and more.
+    let mut silent: Vec<_> = (0..240).map(|_| target.talk()).collect();
+    for peer in &mut silent {
+        for _ in 0..20 {
+            peer.send(MessageType::GET, about(key_only(b"large")), &[]);
+        }
+    }
+    for _ in 0..50 {
+        assert_eq!(talk.get(b"large").success().value, value);
+        target.still_serves();
+    }
+    let grown = target.peak_memory_bytes() - before;
+    assert!(grown < 768 << 20, "{grown} bytes for peers that never read");
+    // Whoever reads after all gets everything, although the others still do not.
+    let late = silent.last_mut().expect("a peer");
+    for _ in 0..20 {
+        assert_eq!(late.answer().success().value.len(), value.len());
+    }
+    drop(silent);
+    target.still_serves();
+}
+
+#[test]
 fn one_connection_too_many_is_told_so_and_those_that_are_there_go_on() {
     let target = Target::with_settings("max-connections = 5");
     // The one that stored the entry may not be forgotten yet.

@@ -22,6 +22,8 @@ pub(crate) struct Waiting {
     pub(crate) route: Route,
     /// Bytes of the value that came with the request.
     pub(crate) value_bytes: u64,
+    /// Bytes of the request that a disk read works on.
+    pub(crate) asked_bytes: usize,
     /// The batch that makes the answer.
     pub(crate) batch: Option<Box<Ended>>,
 }
@@ -32,6 +34,7 @@ impl Waiting {
         Self {
             route,
             value_bytes,
+            asked_bytes: 0,
             batch: None,
         }
     }

@@ -74,6 +74,7 @@ impl Executor {
 
     fn give_up(&mut self, token: u64, now_us: u64) {
         if let Some(waiting) = self.pending.remove(token) {
+            self.asked_bytes = self.asked_bytes.saturating_sub(waiting.asked_bytes);
             let answer = Answer::of(out_of_time());
             let entry = answers_with_entry(waiting.route.request);
             let answer = if entry { answer.with_entry() } else { answer };
