@@ -104,6 +104,11 @@ impl Inbox {
         self.lock().gone
     }
 
+    /// Whether the connection is to come to an end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
     /// Takes all that is done, leaving an empty vector that was used before.
     pub(crate) fn take(&self, into: &mut Vec<Done>) {
         into.clear();

@@ -2,9 +2,10 @@
 //!
 //! Guarantees: the queue is bounded, and the most urgent goes first (`jobs`); what finds no place
 //! is refused at once and hears of one; a long read gives way to others after each turn, and one
-//! that answers what it has when its time is up does so; what has had its time before it is begun
-//! is not done, and what is cut short by it says so; what nobody hears of any more is left, after
-//! the turn in which its connection goes; the threads end when the last handle is dropped.
+//! that answers what it has when its time is up does so, also when the drive is to sleep or to end;
+//! what has had its time before it is begun is not done, and what is cut short by it says so; what
+//! nobody hears of any more is left, after the turn in which its connection goes; the threads end
+//! when the last handle is dropped.
 
 use std::io;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use kinetic_proto::StatusCode;
 use kinetic_store::Effort;
 
 use super::jobs::{Jobs, Length, NoJob, Urgency};
+use crate::device::PowerLevel;
 use crate::limits::{DISK_READ_QUEUE, LOOK_AHEAD_TURN, WAITING_POLL_MS};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
@@ -72,9 +74,7 @@ impl Job {
     fn urgency(&self) -> Urgency {
         match &self.task {
             Task::Answer(read) if read.is_background() => Urgency::BACKGROUND,
-            Task::Answer(_) | Task::LookAhead(_) => {
-                Urgency::of(self.manner.priority, self.length)
-            }
+            Task::Answer(_) | Task::LookAhead(_) => Urgency::of(self.manner.priority, self.length),
         }
     }
 }
@@ -205,7 +205,10 @@ fn turn(drive: &Drive, mut job: Box<Job>, clock: Clock) -> Turn {
         Ok(answer) => answer,
         Err(unfinished @ (Unfinished::OutOfTurn | Unfinished::Waiting)) => {
             let now_us = clock.now_us();
-            match (read.cut_short(now_us), unfinished) {
+            let has_to_end =
+                drive.device.power() != PowerLevel::Operational || job.inbox.is_stopping();
+            let told_us = if has_to_end { u64::MAX } else { now_us };
+            match (read.cut_short(told_us), unfinished) {
                 (Some(answer), _) => answer,
                 (None, Unfinished::Waiting) => return Turn::Waits(job),
                 (None, _) if job.manner.is_over(now_us) && !read.is_background() => {

@@ -280,6 +280,27 @@ async fn early_exit_is_one_try_and_says_that_another_may_help() {
 }
 
 #[tokio::test]
+async fn long_work_answers_what_it_has_when_the_drive_sleeps_or_stops() {
+    let stop = |executor: &Executor| executor.inbox().stop();
+    let sleep = |executor: &Executor| executor.drive.device.set_power(PowerLevel::Hibernate);
+    for end in [stop as fn(&Executor), sleep] {
+        let mut executor = executor();
+        // Upkeep rests: who waits for it waits until his time is up.
+        executor.drive.device.store().unwrap().rest();
+        let optimize = command(1, MessageType::MEDIAOPTIMIZE, None);
+        let an_hour_ms = 3_600_000;
+        let optimize = asked(optimize, 5, an_hour_ms);
+        let Step::Read(route, read) = executor.judged(&optimize, b"") else {
+            panic!("MEDIAOPTIMIZE is a read")
+        };
+        end(&executor);
+        assert_eq!(executor.read(route, read), Flow::Go);
+        executor.settle().await;
+        assert_eq!(executor.acknowledged(), [(1, StatusCode::EXPIRED)]);
+    }
+}
+
+#[tokio::test]
 async fn a_long_read_that_is_begun_is_cut_short_when_its_time_is_over() {
     let mut executor = executor();
     let (route, _write) = executor.judged_put(1);
