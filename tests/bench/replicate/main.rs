@@ -1,23 +1,24 @@
 //! Replication beside a plain copy of the same bytes over TCP, in one run.
 //!
 //! Usage: `replicate [--keys 10000] [--value-size 65536] [--rounds 3] [--folder DIR]`; prints a
-//! table. Each round copies the values three ways, one after another, from a first place by a second
-//! one to a third:
+//! table. Each round copies the values three ways, one after another, from a first place by a
+//! second one to a third:
 //!
 //! - *discarded*: from memory, the second passes on what it reads, the third throws it away;
 //! - *stored*: from a file, the second and third write files, synced at the end;
-//! - *drives*: three drives, `replicate` through a pipeline, each key durable on both peers when its
-//!   status comes.
+//! - *drives*: three drives, `replicate` through a pipeline, each key durable on both peers when
+//!   its status comes.
 //!
 //! Drives and files are made anew for each round, below the folder, and need some twelve times the
 //! bytes of the values.
 
 mod plain;
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kinetic_client::{Client, Config, Durability, Peer};
 use kinetic_tests::drive::Drive;
@@ -89,8 +90,12 @@ fn run(plan: &Plan) -> Result<(), Failed> {
         .enable_all()
         .build()?;
     let mut rounds = Vec::new();
-    println!("| round | discarded | stored | drives | of discarded | of stored |");
-    println!("| --- | --- | --- | --- | --- | --- |");
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "| round | discarded | stored | drives | of discarded | of stored |"
+    )?;
+    writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
     for number in 1..=plan.rounds {
         let folder = tempfile::tempdir_in(&plan.folder)?;
         let round = Round {
@@ -98,11 +103,11 @@ fn run(plan: &Plan) -> Result<(), Failed> {
             stored: plain::stored(plan.bytes(), folder.path())?,
             drives: runtime.block_on(drives(plan, folder.path()))?,
         };
-        println!("| {number} {}", row(plan, round));
+        writeln!(out, "| {number} {}", row(plan, round))?;
         rounds.push(round);
     }
     if let Some(round) = median(&rounds) {
-        println!("| median {}", row(plan, round));
+        writeln!(out, "| median {}", row(plan, round))?;
     }
     Ok(())
 }
@@ -140,14 +145,14 @@ fn median(rounds: &[Round]) -> Option<Round> {
 
 /// The time from asking for the replication to the last key's status.
 async fn drives(plan: &Plan, folder: &Path) -> Result<Duration, Failed> {
-    let room = format!("{}MiB", (plan.bytes() * 2 >> 20) + 512);
+    let room = format!("{}MiB", (plan.bytes() >> 19) + 512);
     let start = |name: &str| Drive::start(&folder.join(name), &["--size", &room]);
     let (first, second, third) = (start("first")?, start("second")?, start("third")?);
     let client = Client::connect(first.plain().to_string(), Config::default()).await?;
     fill(plan, &client).await?;
     let peer = |address: SocketAddr| Peer::plain(address.ip().to_string(), address.port());
     let peers = [peer(second.plain()), peer(third.plain())];
-    let begun = Instant::now();
+    let begun = plain::now();
     let mut run = client.all_keys().replicate(peers).start();
     let mut copied = 0;
     while let Some(outcome) = run.next().await {

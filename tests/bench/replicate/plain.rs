@@ -13,6 +13,14 @@ use std::time::{Duration, Instant};
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 1 << 20;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measuring time is what this program is for"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
 /// Bytes that nothing compresses, told apart by a number.
 pub(crate) fn piece(number: u64, size: usize) -> Vec<u8> {
     let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -33,12 +41,13 @@ pub(crate) fn discarded(bytes: u64) -> io::Result<Duration> {
     let second = Place::listen(Shelf::Nowhere, Some(third.port))?;
     let mut link = TcpStream::connect(("127.0.0.1", second.port))?;
     let piece = piece(1, PIECE_BYTES);
-    let begun = Instant::now();
+    let begun = now();
     let mut left = bytes;
     while left > 0 {
-        let now = left.min(piece.len() as u64);
-        link.write_all(piece.get(..now as usize).unwrap_or(&piece))?;
-        left -= now;
+        let part = usize::try_from(left).unwrap_or(usize::MAX);
+        let part = piece.get(..part).unwrap_or(&piece);
+        link.write_all(part)?;
+        left -= part.len() as u64;
     }
     finish(begun, &link, [second, third], bytes)
 }
@@ -51,7 +60,7 @@ pub(crate) fn stored(bytes: u64, folder: &Path) -> io::Result<Duration> {
     let third = Place::listen(shelf("plain-third")?, None)?;
     let second = Place::listen(shelf("plain-second")?, Some(third.port))?;
     let mut link = TcpStream::connect(("127.0.0.1", second.port))?;
-    let begun = Instant::now();
+    let begun = now();
     let (mut file, mut piece) = (File::open(source)?, vec![0; PIECE_BYTES]);
     pass(&mut file, &mut piece, |piece| link.write_all(piece))?;
     finish(begun, &link, [second, third], bytes)
@@ -65,8 +74,10 @@ fn finish(
 ) -> io::Result<Duration> {
     link.shutdown(Shutdown::Write)?;
     for place in places {
-        let taken = place.taken.join();
-        let taken = taken.map_err(|_| io::Error::other("a place panicked"))??;
+        let Ok(taken) = place.taken.join() else {
+            return Err(io::Error::other("a place panicked"));
+        };
+        let taken = taken?;
         if taken != bytes {
             return Err(io::Error::other(format!("{taken} of {bytes} bytes came")));
         }

@@ -1,6 +1,8 @@
 //! `kinetic completions` and `kinetic man`, and `kineticd --man`: scripts that shells take, pages
 //! that a formatter takes.
 
+mod documents;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;

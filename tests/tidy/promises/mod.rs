@@ -2,6 +2,7 @@
 //!
 //! Three tables of its section "Where each of this is tested" name them as `FILE::FUNCTION`.
 
+mod places;
 mod wishes;
 
 use std::collections::BTreeMap;
