@@ -7,8 +7,8 @@
 //! In layer order, each file importing only what stands above it here: bounds; bytes on the disk
 //! (`layout`, `run`, `log`, `manifest`), how they are kept in memory (`cache`) and sealed (`seal`);
 //! what is known in memory (`index`); the workers (`engine`, `upkeep`); opening (`open`); looking
-//! without opening (`survey`); the whole ([`Store`]) and its threads. `docs/FORMAT.md` has the disk
-//! format.
+//! without opening (`survey`); the whole ([`Store`]); who does its work ([`hands`]).
+//! `docs/FORMAT.md` has the disk format.
 
 pub mod limits;
 
@@ -50,8 +50,9 @@ pub mod store;
 
 pub mod services;
 
-pub mod threads;
+pub mod hands;
 
+pub use bells::Listener;
 pub use effort::Effort;
 pub use engine::commit::{Commit, Completion, Durability, Expected, Mutation, Priority};
 pub use engine::config::{Options, Sabotage};
@@ -60,6 +61,7 @@ pub use engine::queue::{Lane, SubmitError, Ticket};
 pub use engine::writer::{Need, Step};
 pub use entry::Attributes;
 pub use error::{CommitError, CommitFailure, ReadError};
+pub use hands::{AtWork, Crew, Hand, Hands, OwnThreads, Pace, Threads};
 pub use layout::superblock::Seal;
 pub use open::erase::{EraseOptions, erase};
 pub use open::format::{FormatError, FormatOptions, Probe, format, format_as, probe};
@@ -77,7 +79,6 @@ pub use services::figures::{CacheFigures, Figures};
 pub use services::ranges::{Entries, KeyRange, Keys, Neighbour, Page};
 pub use store::{Health, Metadata, Object, Status, Store};
 pub use survey::{Survey, SurveyError};
-pub use threads::Threads;
 pub use upkeep::rewrap::ProtectError;
 
 #[cfg(test)]

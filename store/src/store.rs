@@ -337,8 +337,12 @@ impl Store {
         let inner = &*self.inner;
         let shared = &inner.shared;
         let progress = shared.progress();
+        let unsynced = progress.unsynced();
+        // Threads of its own find out by themselves that something grows old.
+        let aging = inner.bells.are_heard() && unsynced > 0 && progress.unsynced_since.is_none();
         let sync = !progress.durable_waiters.is_empty()
-            || progress.unsynced() >= shared.options.unsynced_bytes / 2;
+            || unsynced >= shared.options.unsynced_bytes / 2
+            || aging;
         let upkeep =
             progress.ready.len() < ready_zones(&shared.geometry) || progress.seal.is_some();
         drop(progress);

@@ -1,7 +1,9 @@
-//! What an open store does with its medium on demand: checks, and what they have found; its index
-//! put in order.
+//! What an open store does with its medium on demand, or leaves alone: checks, and what they have
+//! found; its index put in order; rest.
 //!
 //! Not here: how it is done (`scrub`, `upkeep`).
+
+use std::sync::atomic::Ordering;
 
 use crate::engine::writer::Step;
 use crate::scrub::report::{ScrubFinding, ScrubStatus};
@@ -17,6 +19,24 @@ impl Store {
             drive: inner.drive,
         };
         lock(&inner.scrub).step(&inner.shared, ground, now)
+    }
+
+    /// Has upkeep and scrub do nothing, where nothing waits for the writer, until
+    /// [`wake`](Self::wake) or the stop.
+    pub fn rest(&self) {
+        self.inner.resting.store(true, Ordering::Release);
+    }
+
+    /// Has them go on.
+    pub fn wake(&self) {
+        self.inner.resting.store(false, Ordering::Release);
+        self.inner.bells.upkeep.ring();
+        self.inner.bells.scrub.ring();
+    }
+
+    pub(crate) fn may_rest(&self) -> bool {
+        let inner = &*self.inner;
+        inner.resting.load(Ordering::Acquire) && inner.shared.queue.waiting().0 == 0
     }
 
     /// Asks that everything be flushed and all runs be merged, in the background; joins those who
