@@ -48,6 +48,9 @@ pub(crate) const MAX_PDU_BYTES: u64 = 64 << 20;
 /// Most keys of one request to push.
 pub(crate) const MAX_PUSHED_KEYS: usize = 1024;
 
+/// Bytes of keys in one request to push, from which on it is sent: far below a message.
+pub(crate) const PUSHED_KEY_BYTES: usize = 256 << 10;
+
 /// Most requests to push that are under way.
 pub(crate) const MAX_PUSHES: usize = 128;
 

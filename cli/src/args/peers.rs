@@ -66,7 +66,11 @@ pub(crate) struct PushArgs {
 The drive pushes the entries itself, past this command. Peers are written as the drive reaches
 them: HOST, HOST:PORT, or tls://HOST:PORT. They get what the drive has, whatever they had under
 these keys; other keys of theirs are left alone. Each key that does not arrive is told with the
-reason; running it again tries all keys again. What was interrupted goes on with --start.")]
+reason; running it again tries all keys again. What was interrupted goes on with --start.
+
+With --differing the drive and each peer are compared by digests first, and only what a peer lacks
+or has otherwise is sent, to one peer after the other. Peers are asked from here, too, so their
+addresses must mean the same here, and the identity is the same for all.")]
 pub(crate) struct ReplicateArgs {
     #[command(flatten)]
     pub(crate) keys: KeysArgs,
@@ -87,6 +91,14 @@ pub(crate) struct ReplicateArgs {
     /// Leave alone what a peer has with a version
     #[arg(long)]
     pub(crate) keep_versioned: bool,
+
+    /// Only what a peer lacks or has otherwise: by version, tag, algorithm and length of the value
+    #[arg(long, conflicts_with_all = ["side_by_side", "keep_versioned", "pushes"])]
+    pub(crate) differing: bool,
+
+    /// Compare the values, too, all of which the drives read
+    #[arg(long, requires = "differing")]
+    pub(crate) values: bool,
 
     /// Keys in one request
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = pushed_keys)]

@@ -141,3 +141,33 @@ fn replicate_tells_what_did_not_arrive_and_a_second_run_completes_it() {
     a.run(&["replicate", "--to", &peer(&b)]).done();
     assert_eq!(get(&b, "one"), "one");
 }
+
+#[test]
+fn replicate_of_what_differs_sends_that_and_nothing_else() {
+    let (a, b) = (Served::new(), Served::new());
+    for key in ["alike", "lacking", "otherwise"] {
+        put(&a, key, key);
+    }
+    put(&b, "alike", "ALIKE");
+    put(&b, "otherwise", "older");
+    put(&b, "of its own", "");
+    let there = peer(&b);
+    let differing = ["replicate", "--differing", "--to", &there];
+    assert_eq!(a.run(&differing).done().text(), "2 keys sent to 1 drive\n");
+    assert_eq!(get(&b, "lacking"), "lacking");
+    assert_eq!(get(&b, "otherwise"), "otherwise");
+    assert_eq!(get(&b, "of its own"), "");
+    // Values of one length are alike until they are looked at.
+    assert_eq!(get(&b, "alike"), "ALIKE");
+    let values = [&differing[..], &["--values", "--output", "json"]].concat();
+    let said = a.run(&values).done();
+    let summary = said.text().lines().last().unwrap_or_default().to_owned();
+    assert!(summary.contains("\"keys\":1"), "{said}");
+    assert_eq!(get(&b, "alike"), "alike");
+    assert_eq!(a.run(&differing).done().text(), "0 keys sent to 1 drive\n");
+    let tls = ["replicate", "--differing", "--to", "tls://localhost:1"];
+    a.run(&tls).fails(2, &["--fingerprint"]);
+    let gone = nobody();
+    a.run(&["replicate", "--differing", "--to", &gone])
+        .fails(5, &[&gone]);
+}

@@ -9,8 +9,6 @@ use std::process::{Command, Output};
 
 use kinetic_tests::program::Program;
 
-use crate::Served;
-
 /// The block of README.md that has this in it.
 fn block(needle: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
@@ -47,32 +45,4 @@ fn what_is_done_to_a_drive_that_is_not_served_works_as_it_stands() {
     assert!(done.status.success(), "{said}");
     let image = folder.path().join("other.img");
     assert_eq!(fs::metadata(image).expect("the image").len(), 2 << 30);
-}
-
-#[test]
-fn what_a_copy_lacks_is_sent_by_the_line_for_it() {
-    let (a, b) = (Served::new(), Served::new());
-    let put = |drive: &Served, key: &str, value: &str| {
-        let put = drive.kinetic().args(["put", key, "--force"]);
-        put.input(value.as_bytes()).run().done();
-    };
-    for key in ["same", "lacking", "of two words", "hex:0a0b"] {
-        put(&a, key, key);
-    }
-    put(&b, "same", "same");
-    put(&b, "lacking", "something else");
-    put(&b, "of its own", "");
-    let lines = block("grep -v ^only-second");
-    let lines = lines.replace("drive-a", &a.drive.plain().to_string());
-    let lines = lines.replace("drive-b", &b.drive.plain().to_string());
-    let folder = tempfile::tempdir().expect("a folder");
-    let done = run(&lines, folder.path());
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
-    for key in ["same", "lacking", "of two words", "hex:0a0b"] {
-        assert_eq!(b.run(&["get", key]).done().text(), key);
-    }
-    b.run(&["exists", "of its own"]).done();
-    // Once more there is nothing to be sent, and that is no failure.
-    assert!(run(&lines, folder.path()).status.success());
 }

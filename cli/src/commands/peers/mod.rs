@@ -2,6 +2,7 @@
 //!
 //! Not here: how entries get there; the drive does that.
 
+mod differing;
 mod push;
 mod replicate;
 

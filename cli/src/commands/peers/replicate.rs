@@ -21,6 +21,9 @@ pub(in crate::commands) async fn replicate(
     args: ReplicateArgs,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    if args.differing {
+        return super::differing::replicate(global, &args, output).await;
+    }
     let client = connect(global).await?;
     let way = match args.side_by_side {
         true => Way::SideBySide,
