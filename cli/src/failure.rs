@@ -78,6 +78,8 @@ pub(crate) enum Failure {
     },
     #[error("{}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("heartbeats cannot be listened for: {source}")]
+    Heartbeats { source: io::Error },
     #[error("standard {stream}: {source}")]
     Stream {
         stream: &'static str,
@@ -193,7 +195,7 @@ impl Failure {
                 | TlsError::Name(_) => Kind::Trust,
                 _ => Kind::Connection,
             },
-            Self::Connect(_) => Kind::Connection,
+            Self::Connect(_) | Self::Heartbeats { .. } => Kind::Connection,
             Self::Drives {
                 kind: Some(kind), ..
             } => *kind,
@@ -249,6 +251,7 @@ impl Failure {
                 "is the drive running, and is this its address? `kineticd drive.img` prints \
                  where it listens; choose it with --drive HOST:PORT or KINETIC_DRIVE",
             ),
+            Self::Heartbeats { source } => Some(advice_of_heartbeats(source)),
             Self::Drive { source, .. } | Self::Bench { first: source, .. } => advice_of(source),
             Self::Batch { source, .. } => match &**source {
                 BatchError::Request(error) => advice_of(error),
@@ -295,6 +298,19 @@ impl Failure {
         match self {
             Self::BrokenPipe => ExitCode::SUCCESS,
             other => ExitCode::from(other.kind() as u8),
+        }
+    }
+}
+
+fn advice_of_heartbeats(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "a program has UDP port 8123 of the group 239.1.2.3 for itself: stop it, or try \
+             another time"
+        }
+        _ => {
+            "--interface takes the IPv4 address of an interface of this machine that takes \
+             multicast: see `ip address`"
         }
     }
 }

@@ -63,5 +63,8 @@ pub(crate) const FOLLOW_MS: u64 = 1000;
 /// Bytes of a key that is made to be known to nobody.
 pub(crate) const RANDOM_KEY_BYTES: usize = 32;
 
+/// Drives that are told apart when their heartbeats are listened for.
+pub(crate) const MAX_DISCOVERED: usize = 100_000;
+
 const _: () = assert!(DEFAULT_JOBS <= MAX_JOBS);
 const _: () = assert!(HEX_NAME_BYTES.is_multiple_of(2) && HEX_NAME_BYTES < MAX_FILE_NAME_BYTES);

@@ -32,6 +32,7 @@
 //! - [`config`]: identity, key, time-outs
 //! - [`error`]: what can go wrong, and how a person is told
 //! - [`pdu`]: a captured PDU taken apart, for debugging
+//! - [`discover`]: drives that announce themselves
 //! - [`core`]: the protocol as a state machine, without sockets and clock
 //! - `net`: the one task that drives a connection
 //! - [`ops`]: one file per kind of request, each a builder that can be awaited
@@ -47,6 +48,8 @@ pub mod config;
 pub mod error;
 
 pub mod pdu;
+
+pub mod discover;
 
 pub mod core;
 

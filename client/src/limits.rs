@@ -99,6 +99,21 @@ pub const PUSHES_UNDER_WAY: usize = 8;
 /// Milliseconds from a call to its answer, unless configured.
 pub const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 30_000;
 
+/// The multicast group to which drives announce themselves.
+pub const HEARTBEAT_GROUP: std::net::Ipv4Addr = std::net::Ipv4Addr::new(239, 1, 2, 3);
+
+/// The UDP port there.
+pub const HEARTBEAT_PORT: u16 = 8123;
+
+/// Bytes of a heartbeat: as many as a datagram can have.
+pub const HEARTBEAT_BYTES: usize = 64 << 10;
+
+/// Interfaces of a heartbeat that are kept.
+pub const HEARTBEAT_INTERFACES: usize = 256;
+
+/// Characters of each of its texts that are kept.
+pub const HEARTBEAT_TEXT_CHARS: usize = 256;
+
 const _: () = {
     assert!(COPIED_VALUE_BYTES < MESSAGE_ROOM_BYTES);
     assert!(MESSAGE_ROOM_BYTES < WRITE_BACKLOG_BYTES);

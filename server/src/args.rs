@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser};
 use kinetic_server::certificate::{Certificate, CertificateError};
+use kinetic_server::config::heartbeat::{BadHeartbeat, Heartbeat, NoWayForHeartbeats};
 use kinetic_server::config::{
     BadMetricsListen, BadScrubEvery, BadTlsListen, MetricsListen, ScrubEvery, TlsListen,
     checked_connections,
@@ -54,6 +55,16 @@ pub(crate) struct Args {
     /// port 0 takes a free one [default: they are not served]
     #[arg(long, value_name = "[ADDRESS:]PORT")]
     metrics: Option<MetricsListen>,
+    /// Announce the drive every five seconds by UDP multicast to 239.1.2.3:8123, where it listens
+    /// or from the interface with an address: `kinetic discover` hears it [default: off]
+    #[arg(
+        long,
+        value_name = "off|on|ADDRESS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "on"
+    )]
+    heartbeat: Option<Heartbeat>,
     /// Certificate for TLS in a PEM file, instead of the drive's own
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -100,6 +111,7 @@ struct File {
     listen: Option<SocketAddr>,
     tls_listen: Option<String>,
     metrics: Option<MetricsSetting>,
+    heartbeat: Option<String>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     ready_json: Option<bool>,
@@ -190,6 +202,12 @@ pub(crate) enum SettingsError {
     /// The address for metrics in the file is none.
     #[error("the configuration's metrics: {0}")]
     Metrics(#[from] BadMetricsListen),
+    /// The file's word on heartbeats is none.
+    #[error("the configuration's heartbeat: {0}")]
+    Heartbeat(#[from] BadHeartbeat),
+    /// There is no way for them.
+    #[error(transparent)]
+    NoWayForHeartbeats(#[from] NoWayForHeartbeats),
     /// The time between two scrubs in the file is none.
     #[error("the configuration's scrub-every: {0}")]
     ScrubEvery(#[from] BadScrubEvery),
@@ -267,6 +285,7 @@ impl Args {
             Some(listen) => Some(listen),
             None => file.metrics.map(MetricsSetting::parse).transpose()?,
         };
+        config.heartbeat = heartbeat(self.heartbeat, file.heartbeat, config.listen)?;
         let files = (
             self.tls_cert.or(file.tls_cert),
             self.tls_key.or(file.tls_key),
@@ -307,6 +326,21 @@ impl Args {
             options,
         })
     }
+}
+
+/// Whether the drive is announced, by the flag, the file or the default.
+fn heartbeat(
+    flag: Option<Heartbeat>,
+    file: Option<String>,
+    listen: SocketAddr,
+) -> Result<Heartbeat, SettingsError> {
+    let heartbeat = match (flag, file) {
+        (Some(heartbeat), _) => heartbeat,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => Heartbeat::default(),
+    };
+    heartbeat.check(listen)?;
+    Ok(heartbeat)
 }
 
 /// The certificate that was given, from both of its files.

@@ -1,8 +1,10 @@
 //! What a server may be told.
 //!
 //! Guarantee: every setting has a default with which a drive is safe on its own machine. Names in
-//! a file are those of the flags. Whom a drive may push to is in [`peers`].
+//! a file are those of the flags. Whom a drive may push to is in [`peers`],
+//! and whether it announces itself in [`heartbeat`].
 
+pub mod heartbeat;
 pub mod peers;
 
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ use crate::limits::{
     MOST_CONNECTIONS, MOST_OPEN_BATCHES, MOST_SCRUB_DAYS, PIN_ROUNDS, SCRUB_DAYS,
     WRITE_STALL_SECONDS,
 };
+use heartbeat::Heartbeat;
 use peers::Peers;
 
 /// Where a server listens unless told otherwise.
@@ -276,6 +279,8 @@ pub struct Config {
     pub certificate: Option<Arc<Certificate>>,
     /// Where it serves metrics, if at all; port 0 takes a free one.
     pub metrics: Option<MetricsListen>,
+    /// Whether it announces itself on its networks.
+    pub heartbeat: Heartbeat,
     /// Major and minor number of the disk that the drive lies on, to tell its load; where it is
     /// not known, that of the busiest disk is told.
     pub host_disk: Option<(u32, u32)>,
@@ -318,6 +323,7 @@ impl Default for Config {
             tls_listen: TlsListen::At(SocketAddr::from(([127, 0, 0, 1], 8443))),
             certificate: None,
             metrics: None,
+            heartbeat: Heartbeat::Off,
             host_disk: None,
             factory_key: crate::auth::FACTORY_KEY.to_vec(),
             factory_key_reach: FactoryKeyReach::ThisMachine,

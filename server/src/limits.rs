@@ -4,6 +4,8 @@
 //! value, connections) are the protocol's and live in `kinetic_proto::limits`; those of the disk
 //! in `kinetic_store::limits`.
 
+use std::net::Ipv4Addr;
+
 use kinetic_client::limits::REQUEST_OVERHEAD;
 use kinetic_proto::limits::{
     MAX_BATCH_SIZE, MAX_CONNECTIONS, MAX_KEY_SIZE, MAX_KEYS_PER_REQUEST, MAX_MESSAGE_SIZE,
@@ -314,6 +316,21 @@ pub const PEER_ANSWER_MS: u64 = 30_000;
 /// Milliseconds that a peer which could not be reached is not tried again.
 pub const PEER_PAUSE_MS: u64 = 500;
 
+/// Where heartbeats go: the multicast group of Kinetic drives.
+pub const HEARTBEAT_GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
+
+/// The UDP port there.
+pub const HEARTBEAT_PORT: u16 = 8123;
+
+/// Milliseconds from one heartbeat to the next.
+pub const HEARTBEAT_MS: u64 = 5_000;
+
+/// Milliseconds from the start to the first one.
+pub const FIRST_HEARTBEAT_MS: u64 = 1_000;
+
+/// Bytes of a heartbeat: what fits a frame of Ethernet beside the headers of IP and UDP.
+pub const HEARTBEAT_BYTES: usize = 1_440;
+
 /// Milliseconds that a stopping server waits for what pushes have under way.
 pub const PUSH_STOP_MS: u64 = 3_000;
 
@@ -334,6 +351,7 @@ pub const NEIGHBOURS_TURN: usize = 4096;
 /// process unless told otherwise.
 pub const MOST_CONNECTIONS: u32 = 1 << 20;
 
+const _: () = assert!(FIRST_HEARTBEAT_MS <= HEARTBEAT_MS);
 const _: () = assert!(MAX_CONNECTIONS <= MOST_CONNECTIONS);
 const _: () = assert!(LESS_URGENT_COST <= TURN_REQUESTS);
 const _: () = assert!(FIRST_PIN_DELAY_MS <= MOST_PIN_DELAY_MS);

@@ -5,7 +5,7 @@
 //!
 //! In layer order: `trust` (TLS), `entries` (single keys and batches), `transfer` (import, export),
 //! `bench`, `admin` (locks, power, PINs, identities, setup), `disk` (offline), `peers` (drives that
-//! push), `shell` (completions, manual pages), and here the whole.
+//! push, and finding them), `shell` (completions, manual pages), and here the whole.
 
 mod trust;
 
@@ -49,7 +49,7 @@ pub(crate) use entries::{
     BatchArgs, CountArgs, DeleteArgs, DiffArgs, DigestArgs, ExistsArgs, GetArgs, KeyArg, ListArgs,
     LogArgs, LogKind, PutArgs, ScanArgs,
 };
-pub(crate) use peers::{PushArgs, ReplicateArgs};
+pub(crate) use peers::{DiscoverArgs, PushArgs, ReplicateArgs};
 pub(crate) use shell::{CompletionsArgs, ManArgs};
 pub(crate) use transfer::{ExportArgs, ImportArgs};
 pub(crate) use trust::TrustArgs;
@@ -183,6 +183,8 @@ pub(crate) enum Command {
     Next(KeyArg),
     /// Show the key before a key
     Prev(KeyArg),
+    /// List the drives that announce themselves in the network
+    Discover(DiscoverArgs),
     /// Ask for a sign of life, and how long it took
     Ping,
     /// Show names, versions, addresses, capacity and limits

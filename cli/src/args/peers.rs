@@ -1,6 +1,9 @@
-//! Arguments of the commands that have drives push to each other.
+//! Arguments of the commands that find drives and have them push to each other.
 //!
 //! Not here: which drives a drive may push to, and as whom; `kineticd --help` tells.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
@@ -9,10 +12,15 @@ use kinetic_client::Peer;
 use super::bounded;
 use super::entries::KeysArgs;
 use crate::keys::ByteText;
-use crate::limits::{MAX_PUSHED_KEYS, MAX_PUSHES};
+use crate::limits::{MAX_DISCOVERED, MAX_PUSHED_KEYS, MAX_PUSHES};
+use crate::units::parse_time;
 
 fn pushed_keys(text: &str) -> Result<usize, String> {
     bounded(text, MAX_PUSHED_KEYS)
+}
+
+fn drives(text: &str) -> Result<usize, String> {
+    bounded(text, MAX_DISCOVERED)
 }
 
 fn pushes(text: &str) -> Result<usize, String> {
@@ -107,4 +115,24 @@ pub(crate) struct ReplicateArgs {
     /// Requests under way at a time, for each peer where they go side by side
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = pushes)]
     pub(crate) pushes: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Drives announce themselves every five seconds when they are started with --heartbeat, within their
+own network. Heartbeats are not signed: what is listed is what somebody said. A drive that is
+reached by several networks is listed once for each.")]
+pub(crate) struct DiscoverArgs {
+    /// How long to listen
+    #[arg(long = "for", default_value = "6s", value_parser = parse_time, value_name = "TIME")]
+    pub(crate) time: Duration,
+
+    /// Stop after so many drives
+    #[arg(long, value_name = "N", value_parser = drives)]
+    pub(crate) count: Option<usize>,
+
+    /// Listen on the network of the interface with this address; may be given several times
+    /// [default: the host's choice, and loopback]
+    #[arg(long = "interface", value_name = "ADDRESS", value_delimiter = ',')]
+    pub(crate) interfaces: Vec<Ipv4Addr>,
 }

@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Diff(args) => brief(extended::diff(&global, args, out))?,
         Command::Next(args) => brief(read::next(&global, args, out))?,
         Command::Prev(args) => brief(read::previous(&global, args, out))?,
+        Command::Discover(args) => brief(peers::discover(args, out))?,
         Command::Ping => brief(status::ping(&global, out))?,
         Command::Info => brief(status::info(&global, out))?,
         Command::Log(args) => brief(status::log(&global, args, out))?,

@@ -4,7 +4,7 @@
 //! how much it is does not depend on what peers send. `docs/METRICS.md` says what each means.
 //!
 //! In layer order: [`text`] (the format), [`traffic`] (requests and connections), [`engine`] (the
-//! store), [`health`], [`mod@scrape`] (all metrics).
+//! store), [`health`], [`mod@scrape`] (all metrics), [`mod@beat`] (heartbeats).
 //! Not here: HTTP (`net::http`), counting (`device::statistics`, the store).
 
 pub mod text;
@@ -17,6 +17,9 @@ pub mod health;
 
 pub mod scrape;
 
+pub mod beat;
+
+pub use beat::beat;
 pub use health::Health;
 pub use scrape::scrape;
 pub use traffic::Present;

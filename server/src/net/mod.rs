@@ -3,7 +3,8 @@
 //! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`workers`] (threads for
 //! what takes its time), [`registry`] (all connections), [`executor`] (doing what the session
 //! says), [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the
-//! host), [`watch`] (metrics and health), [`server`].
+//! host), [`watch`] (metrics and health), [`heartbeat`] (announcing the drive),
+//! [`server`].
 
 mod clock;
 
@@ -22,6 +23,8 @@ mod tls;
 mod host;
 
 mod watch;
+
+mod heartbeat;
 
 mod server;
 

@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use super::clock::{Clock, epoch_ms};
 use super::connection::Connection;
 use super::executor::Executor;
+use super::heartbeat::announce;
 use super::host::{Host, Sampler};
 use super::registry::Registry;
 use super::tls;
@@ -31,6 +32,7 @@ use super::watch::{Watched, watch};
 use super::workers::Workers;
 use crate::auth::{Channel, IdentityTable};
 use crate::certificate::{Certificate, CertificateError};
+use crate::config::heartbeat::Heartbeat;
 use crate::config::{Config, Exposed, MetricsListen, TlsListen};
 use crate::device::opaque::Opaque;
 use crate::device::settings::TlsPair;
@@ -89,6 +91,7 @@ pub struct Server {
     plain: SocketAddr,
     tls: Option<SocketAddr>,
     watching: Option<(SocketAddr, tokio::task::JoinHandle<()>)>,
+    announcing: Option<tokio::task::JoinHandle<()>>,
     drive: Arc<Drive>,
     stop: oneshot::Sender<()>,
     /// Hears that a client has told the drive to shut down.
@@ -158,20 +161,15 @@ impl Server {
             config,
             next_id: AtomicI64::new(epoch_ms()),
         });
-        let watching = metrics.map(|(listener, address)| {
-            let watched = Watched {
-                drive: Arc::clone(&drive),
-                registry: Arc::clone(&hall.registry),
-                workers: hall.workers.clone(),
-            };
-            (address, tokio::spawn(watch(listener, Arc::new(watched))))
-        });
+        let watching = metrics.map(|door| watching(&hall, door));
+        let announcing = announcing(&hall, plain);
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(doors, hall, stopped));
         Ok(Self {
             plain,
             tls,
             watching,
+            announcing,
             drive,
             stop,
             asked,
@@ -217,10 +215,11 @@ impl Server {
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the listener ended by itself");
         }
-        if let Some((_, watching)) = self.watching {
-            watching.abort();
+        let watching = self.watching.map(|(_, watching)| watching);
+        for task in watching.into_iter().chain(self.announcing) {
+            task.abort();
             // It has ended, which is what was wanted.
-            let _ = watching.await;
+            let _ = task.await;
         }
         let (sampler, threads) = (self.sampler, self.threads);
         let ended = tokio::task::spawn_blocking(move || {
@@ -252,6 +251,26 @@ async fn metrics_door(wanted: MetricsListen) -> Result<(TcpListener, SocketAddr)
         );
     }
     Ok((listener, address))
+}
+
+/// Serves metrics and health at this door.
+fn watching(
+    hall: &Hall,
+    (listener, address): (TcpListener, SocketAddr),
+) -> (SocketAddr, tokio::task::JoinHandle<()>) {
+    let watched = Watched {
+        drive: Arc::clone(&hall.drive),
+        registry: Arc::clone(&hall.registry),
+        workers: hall.workers.clone(),
+    };
+    (address, tokio::spawn(watch(listener, Arc::new(watched))))
+}
+
+/// Announces the drive, if it is to be.
+fn announcing(hall: &Hall, plain: SocketAddr) -> Option<tokio::task::JoinHandle<()>> {
+    let heartbeat = hall.config.heartbeat;
+    let drive = Arc::clone(&hall.drive);
+    (heartbeat != Heartbeat::Off).then(|| tokio::spawn(announce(drive, heartbeat, plain)))
 }
 
 /// What connections come in by.

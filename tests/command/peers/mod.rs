@@ -1,3 +1,4 @@
-//! Drives that push to each other.
+//! Drives that push to each other, and finding drives.
 
+mod discovering;
 mod pushing;

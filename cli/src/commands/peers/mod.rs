@@ -1,11 +1,13 @@
-//! Drives that push to each other.
+//! Drives that push to each other, and finding drives.
 //!
 //! Not here: how entries get there; the drive does that.
 
 mod differing;
+mod discover;
 mod push;
 mod replicate;
 
+pub(super) use discover::discover;
 pub(super) use push::push;
 pub(super) use replicate::replicate;
 
