@@ -68,7 +68,10 @@ pub use config::Config;
 pub use error::{AnswerProblem, ConnectError, Disconnected, Error, HelloError, TlsError};
 pub use ops::{Acl, ListedAcl, Permission, PinKind, PowerLevel, Priority, Scope};
 pub use ops::{Algorithm, BatchError, Durability, Entry, Log, LogType, Metadata, Range, Scanned};
-pub use ops::{Comparison, Difference, DigestContent, DigestPart, Digested, ListedEntry, Part};
+pub use ops::{
+    CompareError, Compared, Comparison, Difference, DigestContent, DigestPart, Digested,
+    ListedEntry, Part,
+};
 pub use ops::{Copied, CutShort, Peer, PeerError, Pushed, Replication, Transfer, Transferred, Way};
 
 pub use trust::{Authorities, AuthoritiesError, Fingerprint, FingerprintError, Trust};

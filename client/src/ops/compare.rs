@@ -21,6 +21,28 @@ use crate::error::Error;
 use crate::limits::{COMPARE_FAN_OUT, COMPARE_FIRST, COMPARE_FIRST_VALUES, COMPARE_LEAF};
 use crate::net::Connection;
 
+/// One of the two drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// The one that [`crate::Client::compare`] was asked of.
+    First,
+    /// The other one.
+    Second,
+}
+
+/// Why a comparison did not go on, and on which drive.
+#[derive(Debug, thiserror::Error)]
+#[error("the {} drive: {source}", match .drive {
+    Compared::First => "first",
+    Compared::Second => "second",
+})]
+pub struct CompareError {
+    /// Which drive failed.
+    pub drive: Compared,
+    /// How.
+    pub source: Error,
+}
+
 /// A key that is not the same on both drives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
@@ -36,7 +58,7 @@ pub enum Difference {
 ///
 /// ```no_run
 /// # async fn example(one: kinetic_client::Client, other: kinetic_client::Client)
-/// # -> Result<(), kinetic_client::Error> {
+/// # -> Result<(), kinetic_client::CompareError> {
 /// let mut differences = one.compare(&other, "photos/".."photos0");
 /// while let Some(difference) = differences.next().await? {
 ///     println!("{difference:?}");
@@ -67,22 +89,16 @@ struct Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plan {
     /// In parts of so many entries of this drive.
-    Parts(u32, Drive),
+    Parts(u32, Compared),
     /// Entry by entry.
     Entries,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Drive {
-    First,
-    Second,
 }
 
 impl Comparison {
     pub(crate) fn new((first, second): (Connection, Connection), bounds: Bounds) -> Self {
         let span = Span {
             bounds,
-            plan: Plan::Parts(COMPARE_FIRST, Drive::First),
+            plan: Plan::Parts(COMPARE_FIRST, Compared::First),
         };
         Self {
             first,
@@ -98,7 +114,7 @@ impl Comparison {
     pub fn with_values(mut self) -> Self {
         self.content = DigestContent::Values;
         for span in &mut self.spans {
-            span.plan = Plan::Parts(COMPARE_FIRST_VALUES, Drive::First);
+            span.plan = Plan::Parts(COMPARE_FIRST_VALUES, Compared::First);
         }
         self
     }
@@ -107,7 +123,7 @@ impl Comparison {
     /// is worth it where drives are large and much alike.
     pub fn entries(mut self, entries: u32) -> Self {
         for span in &mut self.spans {
-            span.plan = Plan::Parts(entries.max(1), Drive::First);
+            span.plan = Plan::Parts(entries.max(1), Compared::First);
         }
         self
     }
@@ -122,7 +138,7 @@ impl Comparison {
     ///
     /// # Errors
     /// That of the first request that fails. Who asks again goes on with what was asked.
-    pub async fn next(&mut self) -> Result<Option<Difference>, Error> {
+    pub async fn next(&mut self) -> Result<Option<Difference>, CompareError> {
         loop {
             if let Some(difference) = self.ready.pop_front() {
                 return Ok(Some(difference));
@@ -139,10 +155,10 @@ impl Comparison {
         }
     }
 
-    fn digest(&self, drive: Drive, bounds: Bounds) -> Digest {
+    fn digest(&self, drive: Compared, bounds: Bounds) -> Digest {
         let connection = match drive {
-            Drive::First => &self.first,
-            Drive::Second => &self.second,
+            Compared::First => &self.first,
+            Compared::Second => &self.second,
         };
         let digest = Digest::new(connection.clone(), bounds).content(self.content);
         match self.timeout {
@@ -151,14 +167,24 @@ impl Comparison {
         }
     }
 
+    /// The answer of a drive to this.
+    async fn ask(drive: Compared, digest: Digest) -> Result<Digested, CompareError> {
+        let failed = |source| CompareError { drive, source };
+        digest.await.map_err(failed)
+    }
+
     /// What is left of a span once as much of it as one answer holds was compared in parts.
-    async fn by_parts(&self, span: &Span, (entries, by): (u32, Drive)) -> Result<Vec<Span>, Error> {
+    async fn by_parts(
+        &self,
+        span: &Span,
+        (entries, by): (u32, Compared),
+    ) -> Result<Vec<Span>, CompareError> {
         let other = match by {
-            Drive::First => Drive::Second,
-            Drive::Second => Drive::First,
+            Compared::First => Compared::Second,
+            Compared::Second => Compared::First,
         };
         let digest = self.digest(by, span.bounds.clone()).entries(entries);
-        let mine = digest.await?;
+        let mine = Self::ask(by, digest).await?;
         let bounds = match &mine.reached {
             Some(reached) => (span.bounds.0.clone(), Bound::Included(reached.clone())),
             None => span.bounds.clone(),
@@ -166,7 +192,8 @@ impl Comparison {
         let last = mine.parts.len().saturating_sub(1);
         let splits = mine.parts.iter().take(last);
         let splits = splits.filter_map(|part| part.end.clone()).collect();
-        let theirs = self.digest(other, bounds).splits(splits).await?;
+        let theirs = self.digest(other, bounds).splits(splits);
+        let theirs = Self::ask(other, theirs).await?;
         let step = Step {
             by,
             other,
@@ -185,11 +212,13 @@ impl Comparison {
     }
 
     /// Tells what differs in as much of a span as one answer holds; the rest.
-    async fn by_entries(&mut self, span: &Span) -> Result<Vec<Span>, Error> {
-        let first = self.digest(Drive::First, span.bounds.clone()).entries(1);
-        let first = first.await?;
-        let second = self.digest(Drive::Second, span.bounds.clone()).entries(1);
-        let second = second.await?;
+    async fn by_entries(&mut self, span: &Span) -> Result<Vec<Span>, CompareError> {
+        let first = self.digest(Compared::First, span.bounds.clone()).entries(1);
+        let first = Self::ask(Compared::First, first).await?;
+        let second = self
+            .digest(Compared::Second, span.bounds.clone())
+            .entries(1);
+        let second = Self::ask(Compared::Second, second).await?;
         let end = [&first, &second].into_iter();
         let end = end.filter_map(|told| told.reached.clone()).min();
         let mut left = (single(&first, end.as_ref()), single(&second, end.as_ref()));
@@ -234,8 +263,8 @@ fn single(digested: &Digested, end: Option<&Bytes>) -> VecDeque<(Bytes, Bytes)> 
 
 /// What both drives said of the same parts.
 struct Step<'a> {
-    by: Drive,
-    other: Drive,
+    by: Compared,
+    other: Compared,
     /// The end of the whole span.
     end: &'a Bound<Bytes>,
     /// How far the drive got that made the parts; the other one was asked for no more.

@@ -48,7 +48,7 @@ pub(crate) use acl_log::read as read_acls;
 pub use acl_log::{ACL_LOG, GetAcls, HmacAlgorithm, ListedAcl};
 pub use answer::Answer;
 pub use batch::{Batch, BatchError, BatchOperation};
-pub use compare::{Comparison, Difference};
+pub use compare::{CompareError, Compared, Comparison, Difference};
 pub use count::Count;
 pub use delete::Delete;
 pub(crate) use digest::parts_of as read_digest;

@@ -140,6 +140,10 @@ fn a_diff_of_equal_drives_is_empty_and_one_of_others_fails_with_code_1() {
     assert!(said.exits(1).err.contains("1 key differs"));
     one.run(&["diff", &first, &second, "m/0001"]).done();
     one.run(&["diff", &first]).fails(2, &["SECOND"]);
+    // Of two drives it is said which one has refused.
+    other.run(&["power", "hibernate", "--yes"]).done();
+    one.run(&["diff", &first, &second])
+        .fails(1, &[&second, "HIBERNATE"]);
 }
 
 /// A command that would never end.

@@ -3,7 +3,7 @@
 //! Guarantees: keys that are equal are never listed, by either drive; memory is bounded. As JSON,
 //! one object a line. Not here: making the drives equal.
 
-use kinetic_client::Difference;
+use kinetic_client::{CompareError, Compared, Difference};
 use serde_json::json;
 
 use crate::args::{DiffArgs, GlobalArgs};
@@ -24,8 +24,16 @@ pub(in crate::commands) async fn diff(
     if args.values {
         differences = differences.with_values();
     }
+    // Of two drives it counts which one it was.
+    let failed = |CompareError { drive, source }| {
+        let address = match drive {
+            Compared::First => &args.first,
+            Compared::Second => &args.second,
+        };
+        Failure::of(format!("diff: {address}"))(source)
+    };
     let mut count = 0_u64;
-    while let Some(difference) = differences.next().await.map_err(Failure::of("diff"))? {
+    while let Some(difference) = differences.next().await.map_err(failed)? {
         let (how, key) = match &difference {
             Difference::OnlyFirst(key) => ("only-first", key),
             Difference::OnlySecond(key) => ("only-second", key),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinetic_client::limits::PUSH_TIMEOUT_MS;
-use kinetic_client::{Client, Copied, Difference, Peer, Transfer};
+use kinetic_client::{Client, CompareError, Compared, Copied, Difference, Peer, Transfer};
 use serde_json::json;
 
 use super::tell;
@@ -41,8 +41,11 @@ pub(super) async fn replicate(
             differences = differences.with_values();
         }
         let mut keys: Vec<Bytes> = Vec::new();
-        let action = || format!("replicate: compare with {peer}");
-        while let Some(difference) = differences.next().await.map_err(Failure::of(action()))? {
+        let failed = |CompareError { drive, source }| match drive {
+            Compared::First => Failure::of(format!("replicate: compare with {peer}"))(source),
+            Compared::Second => Failure::of(format!("replicate: compare: {peer}"))(source),
+        };
+        while let Some(difference) = differences.next().await.map_err(failed)? {
             let (Difference::OnlyFirst(key) | Difference::Differs(key)) = difference else {
                 continue;
             };
