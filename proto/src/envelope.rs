@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use prost::Message as _;
 
+use crate::limits::MAX_NESTING_DEPTH;
 use crate::message_type::MessageType;
 use crate::schema::command::{Body, Header, KeyValue, Status};
 use crate::schema::message::{HmaCauth, PiNauth};
@@ -187,6 +188,23 @@ impl<'a> CommandView<'a> {
             }
         }
         Ok(part)
+    }
+
+    /// How often a message of the body repeats a field, in the messages of its own type that are
+    /// nested in that included. Nothing is decoded for it: what takes two bytes here may take
+    /// hundreds in memory.
+    pub fn count_repeated(&self, number: u32, repeated: Repeated) -> Result<usize, WireError> {
+        let Some(body) = &self.body else {
+            return Ok(0);
+        };
+        let mut count = 0;
+        let mut fields = Fields::nested(body, 1);
+        while let Some(field) = fields.next_field()? {
+            if field.number == number {
+                count += repeated.count_in(field.bytes()?, 2)?;
+            }
+        }
+        Ok(count)
     }
 
     /// The whole status, decoded.
@@ -397,6 +415,39 @@ fn command_from_view(source: &Bytes) -> Result<Command, WireError> {
         body: view.decode_body(source)?.map(Box::new),
         status: view.decode_status(source)?,
     })
+}
+
+/// A field that messages of one type repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeated {
+    /// Its number.
+    pub field: u32,
+    /// The number of the field within it that holds a message of the same type, if one may.
+    pub nested: Option<u32>,
+}
+
+impl Repeated {
+    fn count_in(self, message: &[u8], depth: u32) -> Result<usize, WireError> {
+        let mut count = 0;
+        let mut fields = Fields::nested(message, depth);
+        while let Some(field) = fields.next_field()? {
+            if field.number != self.field {
+                continue;
+            }
+            count += 1;
+            // What is nested deeper than that is not decoded either.
+            let Some(nested) = self.nested.filter(|_| depth < MAX_NESTING_DEPTH) else {
+                continue;
+            };
+            let mut inner = Fields::nested(field.bytes()?, depth + 1);
+            while let Some(one) = inner.next_field()? {
+                if one.number == nested {
+                    count += self.count_in(one.bytes()?, depth + 2)?;
+                }
+            }
+        }
+        Ok(count)
+    }
 }
 
 #[cfg(test)]

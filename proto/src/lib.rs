@@ -31,7 +31,7 @@ pub mod message;
 
 pub use codes::message_type::{self, MessageType};
 pub use codes::status::{self, StatusCode};
-pub use envelope::{CommandView, HeaderView, KeyValueView, MessageView};
+pub use envelope::{CommandView, HeaderView, KeyValueView, MessageView, Repeated};
 pub use frame::{Frame, FrameDecoder, FrameError, FrameLimits, FrameValue};
 #[doc(no_inline)]
 pub use generated as schema;

@@ -20,6 +20,7 @@ use super::power::SetPower;
 use super::push::Push;
 use super::put::Put;
 use super::range::KeysInRange;
+use super::repeats;
 use super::security::Security;
 use super::setup::Setup;
 
@@ -80,6 +81,7 @@ impl Request {
         command: &CommandView<'_>,
         source: &Source<'_>,
     ) -> Result<Self, Invalid> {
+        repeats::check(kind, command)?;
         match kind {
             MessageType::NOOP => Ok(Self::Noop),
             MessageType::FLUSHALLDATA => Ok(Self::Flush),

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use kinetic_proto::schema::command::{Body, KeyValue, Synchronization};
+use bytes::Bytes;
+use kinetic_proto::schema::command::p2p_operation::Operation;
+use kinetic_proto::schema::command::{Body, KeyList, KeyValue, P2pOperation, Synchronization};
 use kinetic_proto::{MessageType, StatusCode};
 use kinetic_tests::conversation::{Conversation, about, farewell, key_only};
 use kinetic_tests::drive::Drive;
@@ -94,6 +96,51 @@ fn a_crowd_that_never_reads_costs_a_bounded_amount_of_memory_and_keeps_nobody_wa
         assert_eq!(late.answer().success().value.len(), value.len());
     }
     drop(silent);
+    target.still_serves();
+}
+
+#[test]
+fn half_a_million_empty_fields_are_refused_before_they_take_memory() {
+    let target = Target::new();
+    let mut talk = target.talk();
+    let count = 500_000;
+    let keys = KeyList {
+        key: vec![Bytes::new(); count],
+        ..KeyList::default()
+    };
+    let keys = || Body {
+        key_list: Some(keys.clone()),
+        ..Body::default()
+    };
+    let push = |operation| {
+        let push = P2pOperation {
+            operation,
+            ..P2pOperation::default()
+        };
+        Some(Box::new(push))
+    };
+    let flat = push(vec![Operation::default(); count]);
+    let nested = Operation {
+        p2pop: flat.as_deref().cloned(),
+        ..Operation::default()
+    };
+    let pushed = |p2p_operation| Body {
+        p2p_operation,
+        ..Body::default()
+    };
+    let before = target.peak_memory_bytes();
+    for (kind, body) in [
+        (MessageType::EXISTS, keys()),
+        (MessageType::MULTI_GET, keys()),
+        (MessageType::PEER2PEERPUSH, pushed(flat)),
+        (MessageType::PEER2PEERPUSH, pushed(push(vec![nested]))),
+    ] {
+        let reply = talk.ask(kind, body, &[]);
+        assert_eq!(reply.code(), StatusCode::INVALID_REQUEST, "{kind}");
+        assert!(reply.text().contains("50000"), "{}", reply.text());
+    }
+    let grown = target.peak_memory_bytes() - before;
+    assert!(grown < 12 << 20, "{grown} bytes");
     target.still_serves();
 }
 
