@@ -109,6 +109,9 @@ pub const TURN_REQUESTS: usize = 256;
 /// What a request below NORMAL counts there: such turns are short, so that others have theirs.
 pub const LESS_URGENT_COST: usize = 8;
 
+/// What a request about many keys counts there: each may take a hundred times what a GET does.
+pub const MANY_KEYS_COST: usize = 16;
+
 /// Bytes of answers after which a connection looks at its socket again.
 pub const TURN_ANSWER_BYTES: usize = 1 << 20;
 
@@ -353,7 +356,7 @@ pub const MOST_CONNECTIONS: u32 = 1 << 20;
 
 const _: () = assert!(FIRST_HEARTBEAT_MS <= HEARTBEAT_MS);
 const _: () = assert!(MAX_CONNECTIONS <= MOST_CONNECTIONS);
-const _: () = assert!(LESS_URGENT_COST <= TURN_REQUESTS);
+const _: () = assert!(LESS_URGENT_COST <= TURN_REQUESTS && MANY_KEYS_COST <= TURN_REQUESTS);
 const _: () = assert!(FIRST_PIN_DELAY_MS <= MOST_PIN_DELAY_MS);
 const _: () = assert!(MOST_PIN_DELAY_MS < PIN_MEMORY_SECONDS * 1000);
 const _: () = assert!(PIN_ROUNDS <= MOST_PIN_ROUNDS);

@@ -64,6 +64,8 @@ pub(crate) struct Executor {
     held: Option<Held>,
     pushing: Pushing,
     tally: Tally,
+    /// What the last request took, if it was urgent.
+    cost: usize,
     /// When the requests came that are executed now.
     turn_began_us: u64,
     done: Vec<Done>,
@@ -134,6 +136,7 @@ impl Executor {
             held: None,
             pushing: Pushing::default(),
             tally: Tally::default(),
+            cost: 1,
             turn_began_us: 0,
             done: Vec::new(),
         }
@@ -184,8 +187,8 @@ impl Executor {
     /// What the last request counts of its turn.
     pub(crate) fn turn_cost(&self) -> usize {
         match self.session.urgency() < Priority::NORMAL {
-            true => LESS_URGENT_COST,
-            false => 1,
+            true => self.cost.max(LESS_URGENT_COST),
+            false => self.cost,
         }
     }
 
@@ -217,6 +220,7 @@ impl Executor {
 
     /// Starts a request that had come at this time.
     pub(crate) fn execute(&mut self, frame: &Frame, arrived_us: u64) -> Flow {
+        self.cost = 1;
         match self.session.receive(&self.drive, frame, arrived_us) {
             Step::Answer(route, answer) => {
                 let value_bytes = frame.value.length() as u64;
@@ -239,7 +243,10 @@ impl Executor {
                 self.tally.count_kept(statistics, request, bytes as u64);
                 Flow::Go
             }
-            Step::Read(route, read) => self.read(route, read),
+            Step::Read(route, read) => {
+                self.cost = read.turn_cost();
+                self.read(route, read)
+            }
             Step::Push(route, push, until_us) => self.push(route, push, until_us),
             Step::Change(route, change) => {
                 let value_bytes = frame.value.length() as u64;

@@ -4,10 +4,11 @@
 //! makes it [`Work`]: an answer that is ready, a write for the store's queue, or a read that may
 //! have to wait for the disk. In layer order: [`acl`] (lists of identities), [`invalid`],
 //! [`answer`], [`status`] (errors to statuses), [`repeats`] (how often a field may stand),
-//! [`entry`] (fields that operations share), the operations ([`acl_log`], [`scrub_log`] and [`messages_log`] are parts of [`get_log`], [`tags`]
-//! of [`media_scan`], [`walk`] of those on ranges; [`extended`] has those beyond the protocol),
-//! [`change`] (those that change the drive itself), [`request`], [`batch`] (several requests as
-//! one), [`work`]. Not here: sockets, queues, threads (`net`), and who speaks (`session`).
+//! [`entry`] (fields that operations share), the operations ([`acl_log`], [`scrub_log`] and
+//! [`messages_log`] are parts of [`get_log`], [`tags`] of [`media_scan`], [`walk`] of those on
+//! ranges; [`extended`] has those beyond the protocol), [`change`] (those that change the drive
+//! itself), [`request`], [`batch`] (several requests as one), [`work`]. Not here: sockets, queues,
+//! threads (`net`), and who speaks (`session`).
 
 pub mod acl;
 

@@ -198,9 +198,6 @@ pub fn run(
         parts,
     } = request;
     let content = *content;
-    if content == Content::Values && effort == Effort::Cached {
-        return Err(Unfinished::OutOfTurn);
-    }
     let mut left = SCAN_TURN_BYTES;
     let walked = walk(&store, rest, effort, |key, metadata| {
         let listed = access.to_key::<grant::Range>(key.clone());

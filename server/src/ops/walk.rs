@@ -12,7 +12,7 @@ use kinetic_store::{Effort, KeyRange, Metadata, Store};
 
 use super::range::is_empty;
 use super::status::{Unfinished, of_read};
-use crate::limits::{RANGE_PAGE, RANGE_PAGES_INLINE, RANGE_PAGES_TURN};
+use crate::limits::{RANGE_PAGE, RANGE_PAGES_TURN};
 
 /// What a turn came to, where it is not to go on later.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ pub fn walk<T>(
     effort: Effort,
     mut each: impl FnMut(&Bytes, &Metadata) -> ControlFlow<T>,
 ) -> Result<Walked<T>, Unfinished> {
-    let pages = match effort {
-        Effort::Cached => RANGE_PAGES_INLINE,
-        Effort::Once | Effort::Disk | Effort::Medium => RANGE_PAGES_TURN,
-    };
-    for _ in 0..pages {
+    // What is done with entries takes too long for a connection's own task, be they in memory.
+    if effort == Effort::Cached && !is_empty(rest) {
+        return Err(Unfinished::OutOfTurn);
+    }
+    for _ in 0..RANGE_PAGES_TURN {
         if is_empty(rest) {
             return Ok(Walked::Through);
         }

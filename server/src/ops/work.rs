@@ -19,7 +19,7 @@ use super::status::{Unfinished, locked};
 use super::{delete, flush, get_log, get_version, neighbour, noop, put, range};
 use crate::auth::{Access, Denied, Grant, grant};
 use crate::device::Device;
-use crate::limits::BACKGROUND_MS;
+use crate::limits::{BACKGROUND_MS, MANY_KEYS_COST};
 
 /// What is left to do for a request.
 #[derive(Debug)]
@@ -95,6 +95,15 @@ impl Read {
     #[must_use]
     pub fn is_background(&self) -> bool {
         matches!(self, Self::MediaScan(..) | Self::MediaOptimize(..))
+    }
+
+    /// What it counts of its connection's turn, where a GET counts 1.
+    #[must_use]
+    pub fn turn_cost(&self) -> usize {
+        match self {
+            Self::Range(..) | Self::Extended(..) => MANY_KEYS_COST,
+            _ => 1,
+        }
     }
 
     /// Bytes of the request that it keeps, where they are more than a few keys.

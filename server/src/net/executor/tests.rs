@@ -16,7 +16,7 @@ use kinetic_store::disk::{Disk, MemoryDisk};
 use super::*;
 use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Medium, Ports};
-use crate::limits::LOOK_AHEAD_INLINE;
+use crate::limits::{LOOK_AHEAD_INLINE, MANY_KEYS_COST};
 use crate::net::buffers::inbox::Known;
 use crate::ram_drive::{body, command, entry, frame, medium, policy};
 use crate::session::manner::Manner;

@@ -244,6 +244,28 @@ fn a_frame_that_waited_longer_than_its_time_is_not_begun() {
     assert!(executor.is_empty());
 }
 
+#[tokio::test]
+async fn requests_about_many_keys_have_shorter_turns_and_walks_are_made_by_the_threads() {
+    let mut executor = executor();
+    for (sequence, kind) in [
+        (1, MessageType::GETKEYRANGE),
+        (2, MessageType::COUNT),
+        (3, MessageType::RANGE_METADATA),
+        (4, MessageType::RANGE_DIGEST),
+    ] {
+        let asked = command(sequence, kind, None);
+        assert_eq!(executor.start(&asked, b""), Flow::Go);
+        assert_eq!(executor.turn_cost(), MANY_KEYS_COST, "{kind}");
+    }
+    let success = StatusCode::SUCCESS;
+    let at_once = executor.acknowledged();
+    assert_eq!(at_once, [(1, success)]);
+    executor.settle().await;
+    assert_eq!(executor.answered(), [success; 3]);
+    assert_eq!(executor.start(&get(5, 5, 0), b""), Flow::Go);
+    assert_eq!(executor.turn_cost(), 1);
+}
+
 #[test]
 fn less_urgent_requests_have_shorter_turns() {
     let mut executor = executor();
