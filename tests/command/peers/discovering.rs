@@ -18,7 +18,9 @@ fn discover(arguments: &[&str]) -> Vec<Value> {
 
 fn serial_number(served: &Served) -> Value {
     let said = served.run(&["info", "--output", "json"]).done();
-    said.json()["configuration"]["serial_number"].clone()
+    let info = said.json();
+    let serial = info.pointer("/configuration/serial_number");
+    serial.cloned().expect("a serial number")
 }
 
 #[test]
