@@ -132,21 +132,27 @@ pub fn open_or_create(
     new: NewImage,
     options: Options,
 ) -> Result<(Medium, Origin), ImageError> {
-    let (disk, origin) = match FileDisk::open(path) {
-        Ok(disk) => {
-            must_be_drive(&disk, path)?;
-            must_agree(&disk, path, new.seal)?;
-            (disk, Origin::Existing)
-        }
-        Err(DiskOpenError::NotFound { .. }) => (create(path, new)?, Origin::Created(new.size)),
-        Err(error) => return Err(error.into()),
-    };
+    let (disk, origin) = disk_at(path, new)?;
     let opened = Medium::open(Arc::new(disk), options);
     let medium = opened.map_err(|source| {
         let path = path.to_path_buf();
         ImageError::Open { path, source }
     })?;
     Ok((medium, origin))
+}
+
+/// The disk of the drive at a path, created where there is nothing; for whoever opens the drive by
+/// themselves.
+pub fn disk_at(path: &Path, new: NewImage) -> Result<(FileDisk, Origin), ImageError> {
+    match FileDisk::open(path) {
+        Ok(disk) => {
+            must_be_drive(&disk, path)?;
+            must_agree(&disk, path, new.seal)?;
+            Ok((disk, Origin::Existing))
+        }
+        Err(DiskOpenError::NotFound { .. }) => Ok((create(path, new)?, Origin::Created(new.size))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn must_be_drive(disk: &FileDisk, path: &Path) -> Result<(), ImageError> {

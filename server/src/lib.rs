@@ -32,4 +32,4 @@ pub mod exposition;
 pub mod net;
 
 pub use config::{BatchLimits, Config, FactoryKeyReach, OutOfRange};
-pub use net::{Server, StartError};
+pub use net::{Door, Reception, Server, StartError, Surroundings};

@@ -206,6 +206,10 @@ pub const MOST_SCRUB_DAYS: u32 = 3650;
 
 /// Seconds between two looks at load and temperature of the host.
 pub const SAMPLE_SECONDS: u64 = 5;
+/// Seconds between two looks at what scrub found, where nobody looks at the host.
+pub const TELL_SECONDS: u64 = 60;
+/// Connections that were handed over and not begun yet.
+pub const GUESTS: usize = 64;
 
 /// Sensors of the host that are looked at.
 pub const SENSORS: usize = 64;

@@ -22,6 +22,6 @@ pub mod medium;
 
 pub mod unit;
 
-pub use medium::{LockError, Medium, MediumError, NewPin, Open, Unchanged};
+pub use medium::{LockError, Means, Medium, MediumError, NewPin, Open, Unchanged};
 pub use settings::Settings;
 pub use unit::{Device, Policy, Ports, PowerLevel};

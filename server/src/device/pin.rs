@@ -9,7 +9,6 @@ use ring::pbkdf2::{self, PBKDF2_HMAC_SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::opaque::Opaque;
-use crate::entropy::{self, NoRandomness};
 use crate::limits::MOST_PIN_ROUNDS;
 
 /// Bytes of a salt.
@@ -28,14 +27,14 @@ pub struct PinHash {
 }
 
 impl PinHash {
-    /// Of this PIN, under a new salt.
-    pub fn of(pin: &[u8], rounds: u32) -> Result<Self, NoRandomness> {
-        let salt = entropy::random::<SALT_SIZE>()?;
-        Ok(Self {
+    /// Of this PIN, under a salt that no other has.
+    #[must_use]
+    pub fn of(pin: &[u8], salt: [u8; SALT_SIZE], rounds: u32) -> Self {
+        Self {
             derived: Opaque(derive(pin, &salt, rounds).to_vec()),
             salt: Opaque(salt.to_vec()),
             rounds,
-        })
+        }
     }
 
     /// Whether it is of this PIN.
@@ -66,12 +65,12 @@ mod tests {
 
     #[test]
     fn a_pin_is_recognised_and_others_are_not() {
-        let hash = PinHash::of(b"1234", 2).unwrap();
+        let hash = PinHash::of(b"1234", [1; SALT_SIZE], 2);
         assert!(hash.is_of(b"1234"));
         for other in [&b"1235"[..], b"123", b"12345", b""] {
             assert!(!hash.is_of(other));
         }
-        assert_ne!(hash, PinHash::of(b"1234", 2).unwrap());
+        assert_ne!(hash, PinHash::of(b"1234", [2; SALT_SIZE], 2));
         assert!(!format!("{hash:?}").contains("1234"));
     }
 

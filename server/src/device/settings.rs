@@ -196,7 +196,7 @@ mod tests {
                 max_priority: Some(5),
             }]),
             cluster_version: i64::MIN,
-            erase_pin: Some(PinHash::of(b"1234", 1).unwrap()),
+            erase_pin: Some(PinHash::of(b"1234", [3; 16], 1)),
             locked: true,
             tls: Some(TlsPair {
                 certificate: Opaque(vec![1]),

@@ -1,6 +1,9 @@
-//! The host's clocks, for the parts of the server that run against real sockets.
+//! The clocks of the server: tokio's, so that whoever pauses that one has the server stand still,
+//! and the host's for what only names a run.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
+
+use tokio::time::Instant;
 
 /// A steady clock that starts at 0.
 #[derive(Debug, Clone, Copy)]
@@ -11,12 +14,14 @@ pub(crate) struct Clock {
 impl Clock {
     /// Starts now.
     pub(crate) fn start() -> Self {
-        Self { origin: now() }
+        Self {
+            origin: Instant::now(),
+        }
     }
 
     /// Microseconds since the start.
     pub(crate) fn now_us(self) -> u64 {
-        let passed = now().saturating_duration_since(self.origin);
+        let passed = Instant::now().saturating_duration_since(self.origin);
         u64::try_from(passed.as_micros()).unwrap_or(u64::MAX)
     }
 }
@@ -26,14 +31,6 @@ pub(crate) fn epoch_ms() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "names the run, decides nothing")]
     let now = SystemTime::now();
     let passed = now.duration_since(SystemTime::UNIX_EPOCH);
-    let passed = passed.unwrap_or(Duration::from_millis(1)).as_millis();
+    let passed = passed.map_or(1, |passed| passed.as_millis());
     i64::try_from(passed).unwrap_or(1)
-}
-
-fn now() -> Instant {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "real sockets run on the host's clock"
-    )]
-    Instant::now()
 }

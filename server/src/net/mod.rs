@@ -1,12 +1,14 @@
 //! Sockets, tasks, threads and clocks: the only room that knows tokio.
 //!
-//! In layer order: [`clock`], [`buffers`] (what waits at a connection), [`workers`] (threads for
-//! what takes its time), [`registry`] (all connections), [`executor`] (doing what the session
-//! says), [`connection`] (the loop), [`tls`] (handshakes), [`host`] (load and addresses of the
-//! host), [`watch`] (metrics and health), [`heartbeat`] (announcing the drive),
-//! [`server`].
+//! In layer order: [`clock`], [`surroundings`] (who does its work, and by which doors connections
+//! come), [`buffers`] (what waits at a connection), [`workers`] (threads for what takes its time),
+//! [`registry`] (all connections), [`executor`] (doing what the session says), [`connection`] (the
+//! loop), [`host`] (load and addresses of the host), [`watch`] (metrics and health), [`heartbeat`]
+//! (announcing the drive), [`reception`] (letting connections in), [`server`].
 
 mod clock;
+
+pub mod surroundings;
 
 mod buffers;
 
@@ -18,17 +20,19 @@ mod executor;
 
 mod connection;
 
-mod tls;
-
 mod host;
 
 mod watch;
 
 mod heartbeat;
 
+mod reception;
+
 mod server;
 
 #[cfg(test)]
 mod tests;
 
+pub use reception::{Door, NotAdmitted, Reception};
 pub use server::{Server, StartError};
+pub use surroundings::Surroundings;

@@ -8,40 +8,34 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::task::Poll;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::clock::{Clock, epoch_ms};
-use super::connection::Connection;
-use super::executor::Executor;
 use super::heartbeat::announce;
 use super::host::{Host, Sampler};
-use super::registry::Registry;
-use super::tls;
+use super::reception::{Door, Guest, Hall, Reception, tls};
+use super::surroundings::labour::AtWork;
+use super::surroundings::{Doors, Labour, Surroundings};
 use super::watch::{Watched, watch};
-use super::workers::Workers;
-use crate::auth::{Channel, IdentityTable};
+use super::workers::{Staff, Workers};
+use crate::auth::IdentityTable;
 use crate::certificate::{Certificate, CertificateError};
 use crate::config::heartbeat::Heartbeat;
 use crate::config::{Config, Exposed, MetricsListen, TlsListen};
 use crate::device::opaque::Opaque;
 use crate::device::settings::TlsPair;
-use crate::device::statistics::Incident;
 use crate::device::{Device, Medium, Ports};
-use crate::limits::{ACCEPT_PAUSE_MS, LINGER_MS};
+use crate::limits::{ACCEPT_PAUSE_MS, GUESTS};
 use crate::ops::get_log::warnings;
-use crate::session::unsolicited::Farewell;
-use crate::session::{Drive, Session};
+use crate::session::Drive;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -93,89 +87,85 @@ pub struct Server {
     watching: Option<(SocketAddr, tokio::task::JoinHandle<()>)>,
     announcing: Option<tokio::task::JoinHandle<()>>,
     drive: Arc<Drive>,
+    reception: Reception,
     stop: oneshot::Sender<()>,
     /// Hears that a client has told the drive to shut down.
     asked: Arc<Notify>,
     accepting: tokio::task::JoinHandle<()>,
     sampler: Sampler,
-    threads: Vec<JoinHandle<()>>,
+    staff: Vec<AtWork>,
 }
 
-/// What every connection gets.
-struct Hall {
-    drive: Arc<Drive>,
-    workers: Workers,
-    registry: Arc<Registry>,
-    clock: Clock,
-    config: Config,
-    next_id: AtomicI64,
+/// A server under way: its listeners, with what is to be said of them.
+struct Opened {
+    listeners: Vec<(TcpListener, Door)>,
+    plain: SocketAddr,
+    tls: Option<SocketAddr>,
+    ports: Ports,
 }
 
 impl Server {
     /// Listens and serves the drive on this medium until it is stopped. Needs a tokio runtime.
     pub async fn start(medium: Medium, config: Config) -> Result<Self, StartError> {
+        Self::start_in(medium, config, Surroundings::default()).await
+    }
+
+    /// The same in other surroundings than a machine of its own.
+    pub async fn start_in(
+        medium: Medium,
+        config: Config,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
         config.refuse_exposure(&medium.settings())?;
-        let (listener, plain) = listen(config.listen).await?;
-        let tls = match config.tls_listen {
-            TlsListen::Off => None,
-            TlsListen::At(address) => Some(listen(address).await?),
-        };
-        let (tls_listener, tls) = tls.unzip();
+        let labour = surroundings.labour;
+        let opened = Opened::doors(&config, surroundings.doors).await?;
         let metrics = match config.metrics {
             None => None,
             Some(address) => Some(metrics_door(address).await?),
         };
-        let ports = Ports {
-            plain: Some(plain.port()),
-            tls: tls.map(|address| address.port()),
+        let (drive, asked) = drive_on(medium, &config, &opened);
+        let acceptor = match opened.tls {
+            None => None,
+            Some(address) => Some(tls_door(&drive, (&config, labour), address).await?),
         };
-        let limits = config.limits(&medium);
-        let drive = Arc::new(Drive {
-            identities: IdentityTable::of(&medium.settings(), &config.factory_key),
-            device: Device::new(medium, ports, limits, config.policy()),
-            batches: Arc::default(),
-        });
-        let asked = Arc::<Notify>::default();
-        let ask = Arc::clone(&asked);
-        drive.device.on_stop(move || ask.notify_one());
-        drive.device.messages.note(&format!("listening on {plain}"));
-        for warning in warnings(&drive.device) {
-            tracing::warn!("{warning}");
-        }
-        let mut doors = vec![(listener, Door::Plain)];
-        if let Some((listener, address)) = tls_listener.zip(tls) {
-            let acceptor = tls_door(&drive, &config, address).await?;
-            doors.push((listener, Door::Tls(acceptor)));
-        }
-        let sampler =
-            Sampler::start(&drive, Host::here(config.host_disk)).map_err(StartError::Thread)?;
+        let host = Host::here(config.host_disk);
+        let sampler = Sampler::start(&drive, labour, host).map_err(StartError::Thread)?;
         let clock = Clock::start();
-        let hands = (config.read_threads, config.peers.clone());
-        let (workers, threads) =
-            Workers::start(&drive, hands, clock).map_err(StartError::Thread)?;
+        let staff = Staff {
+            labour,
+            reading: config.read_threads,
+            peers: config.peers.clone(),
+            dial: surroundings.dial,
+        };
+        let (workers, staff) = Workers::start(&drive, staff, clock).map_err(StartError::Thread)?;
+        let first = surroundings.first_connection;
         let hall = Arc::new(Hall {
             drive: Arc::clone(&drive),
             workers,
             registry: Arc::default(),
             clock,
             config,
-            next_id: AtomicI64::new(epoch_ms()),
+            acceptor,
+            next_id: AtomicI64::new(first.unwrap_or_else(epoch_ms)),
         });
         let watching = metrics.map(|door| watching(&hall, door));
-        let announcing = announcing(&hall, plain);
+        let announcing = announcing(&hall, opened.plain);
         let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(doors, hall, stopped));
+        let (guests, coming) = mpsc::channel(GUESTS);
+        let reception = Reception::of(&hall, guests);
+        let accepting = tokio::spawn(accept(opened.listeners, hall, (coming, stopped)));
         Ok(Self {
-            plain,
-            tls,
+            plain: opened.plain,
+            tls: opened.tls,
             watching,
             announcing,
             drive,
+            reception,
             stop,
             asked,
             accepting,
             sampler,
-            threads,
+            staff,
         })
     }
 
@@ -208,6 +198,12 @@ impl Server {
         self.asked.notified().await;
     }
 
+    /// Where connections can be handed to it, beside its own doors.
+    #[must_use]
+    pub fn reception(&self) -> Reception {
+        self.reception.clone()
+    }
+
     /// Stops accepting, answers what has arrived, closes every connection, ends all threads.
     pub async fn stop(self) {
         // If nobody listens the task has ended already.
@@ -221,16 +217,86 @@ impl Server {
             // It has ended, which is what was wanted.
             let _ = task.await;
         }
-        let (sampler, threads) = (self.sampler, self.threads);
-        let ended = tokio::task::spawn_blocking(move || {
-            sampler.stop();
-            for thread in threads {
-                // A thread that panicked has said so on stderr already.
-                let _ = thread.join();
-            }
-        });
-        let _ = ended.await;
+        self.sampler.stop().await;
+        AtWork::join(self.staff).await;
     }
+
+    /// Ends as the process would if it were killed: every connection is cut off, nothing more is
+    /// answered, and the store is let go without a last sync.
+    pub async fn abort(self) {
+        self.accepting.abort();
+        // It has ended, which is what was wanted.
+        let _ = self.accepting.await;
+        let watching = self.watching.map(|(_, watching)| watching);
+        for task in watching.into_iter().chain(self.announcing) {
+            task.abort();
+            let _ = task.await;
+        }
+        self.staff.iter().for_each(AtWork::abort);
+        self.drive.device.medium.let_go();
+        self.sampler.stop().await;
+        AtWork::join(self.staff).await;
+    }
+}
+
+impl Opened {
+    /// The doors of a server that is to be.
+    async fn doors(config: &Config, doors: Doors) -> Result<Self, StartError> {
+        let wanted = match config.tls_listen {
+            TlsListen::Off => None,
+            TlsListen::At(address) => Some(address),
+        };
+        if let Doors::Given(ports) = doors {
+            let at = |address: SocketAddr, port: Option<u16>| {
+                SocketAddr::new(address.ip(), port.unwrap_or(address.port()))
+            };
+            return Ok(Self {
+                listeners: Vec::new(),
+                plain: at(config.listen, ports.plain),
+                tls: wanted.map(|address| at(address, ports.tls)),
+                ports,
+            });
+        }
+        let (listener, plain) = listen(config.listen).await?;
+        let mut listeners = vec![(listener, Door::Plain)];
+        let tls = match wanted {
+            None => None,
+            Some(address) => {
+                let (listener, address) = listen(address).await?;
+                listeners.push((listener, Door::Tls));
+                Some(address)
+            }
+        };
+        let ports = Ports {
+            plain: Some(plain.port()),
+            tls: tls.map(|address| address.port()),
+        };
+        Ok(Self {
+            listeners,
+            plain,
+            tls,
+            ports,
+        })
+    }
+}
+
+/// The drive, and what hears that a client wants it to shut down.
+fn drive_on(medium: Medium, config: &Config, opened: &Opened) -> (Arc<Drive>, Arc<Notify>) {
+    let limits = config.limits(&medium);
+    let drive = Arc::new(Drive {
+        identities: IdentityTable::of(&medium.settings(), &config.factory_key),
+        device: Device::new(medium, opened.ports, limits, config.policy()),
+        batches: Arc::default(),
+    });
+    let asked = Arc::<Notify>::default();
+    let ask = Arc::clone(&asked);
+    drive.device.on_stop(move || ask.notify_one());
+    let note = format!("listening on {}", opened.plain);
+    drive.device.messages.note(&note);
+    for warning in warnings(&drive.device) {
+        tracing::warn!("{warning}");
+    }
+    (drive, asked)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -273,25 +339,19 @@ fn announcing(hall: &Hall, plain: SocketAddr) -> Option<tokio::task::JoinHandle<
     (heartbeat != Heartbeat::Off).then(|| tokio::spawn(announce(drive, heartbeat, plain)))
 }
 
-/// What connections come in by.
-enum Door {
-    Plain,
-    Tls(TlsAcceptor),
-}
-
 /// The TLS door, with the certificate that was given or the drive's own.
 async fn tls_door(
     drive: &Arc<Drive>,
-    config: &Config,
+    (config, labour): (&Config, Labour),
     at: SocketAddr,
 ) -> Result<TlsAcceptor, StartError> {
     let certificate = match &config.certificate {
         Some(given) => Arc::clone(given),
         None => {
             let drive = Arc::clone(drive);
-            let own = tokio::task::spawn_blocking(move || own_certificate(&drive.device, at));
-            let ended = own.await;
-            Arc::new(ended.map_err(|error| StartError::Thread(io::Error::other(error)))??)
+            let own = labour.carry(move || own_certificate(&drive.device, at));
+            let ended = || StartError::Thread(io::ErrorKind::Interrupted.into());
+            Arc::new(own.await.ok_or_else(ended)??)
         }
     };
     let acceptor = tls::acceptor(&certificate)?;
@@ -330,21 +390,31 @@ fn own_certificate(device: &Device, at: SocketAddr) -> Result<Certificate, Certi
 async fn accept(
     doors: Vec<(TcpListener, Door)>,
     hall: Arc<Hall>,
-    mut stopped: oneshot::Receiver<()>,
+    (mut coming, mut stopped): (mpsc::Receiver<Guest>, oneshot::Receiver<()>),
 ) {
     let mut connections = JoinSet::new();
     let mut first = 0;
     let mut tidying = std::pin::pin!(hall.workers.pushes.clone().keep_tidy());
     loop {
         tokio::select! {
+            // The same way each time, for whoever runs many servers by a seed.
+            biased;
             _ = &mut stopped => break,
             () = &mut tidying => {}
             Some(ended) = connections.join_next() => log_panic(ended),
+            Some(guest) = coming.recv() => {
+                connections.spawn(guest);
+            }
             (accepted, served) = next(&doors, first) => match accepted {
                 Ok((stream, peer)) => {
                     first = served + 1;
                     if let Some((_listener, door)) = doors.get(served) {
-                        admit(&hall, &mut connections, (stream, peer), door);
+                        if let Err(error) = stream.set_nodelay(true) {
+                            tracing::debug!(%peer, %error, "no TCP_NODELAY");
+                        }
+                        if let Some(guest) = hall.receive(stream, peer, *door) {
+                            connections.spawn(guest);
+                        }
                     }
                 }
                 Err(error) => {
@@ -354,7 +424,7 @@ async fn accept(
             },
         }
     }
-    drop(doors);
+    drop((doors, coming));
     hall.registry.stop();
     hall.workers.changes.stop();
     hall.workers.pushes.stop();
@@ -395,90 +465,6 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a connection ended by a fault of the drive");
     }
-}
-
-fn admit(
-    hall: &Arc<Hall>,
-    connections: &mut JoinSet<()>,
-    (stream, peer): (TcpStream, SocketAddr),
-    door: &Door,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "no TCP_NODELAY");
-    }
-    let limit = hall.config.max_connections;
-    let incidents = &hall.drive.device.incidents;
-    if hall.registry.len() >= limit as usize {
-        incidents.count(match door {
-            Door::Plain => Incident::RefusedPlain,
-            Door::Tls(_) => Incident::RefusedTls,
-        });
-        tracing::warn!(%peer, limit, "refused: too many connections");
-        if let Door::Plain = door {
-            connections.spawn(refuse(stream, Farewell::TooManyConnections(limit)));
-        }
-        return;
-    }
-    let id = hall.next_id.fetch_add(1, Ordering::Relaxed);
-    let (channel, accepted) = match door {
-        Door::Plain => (Channel::Plain, Incident::AcceptedPlain),
-        Door::Tls(_) => (Channel::Tls, Incident::AcceptedTls),
-    };
-    incidents.count(accepted);
-    let session = Session::new(id, channel);
-    let (drive, workers) = (Arc::clone(&hall.drive), hall.workers.clone());
-    let executor = Executor::new(drive, workers, hall.clock, session).of_peer(peer.ip());
-    let entry = hall.registry.enter(id, executor.inbox());
-    let connection = Connection {
-        stream,
-        peer,
-        executor,
-        entry,
-        clock: hall.clock,
-        write_stall: hall.config.write_stall,
-    };
-    match door {
-        Door::Plain => connections.spawn(connection.serve()),
-        Door::Tls(acceptor) => {
-            let drive = Arc::clone(&hall.drive);
-            connections.spawn(serve_tls(acceptor.clone(), connection, drive))
-        }
-    };
-}
-
-/// Shakes hands, then serves.
-async fn serve_tls(acceptor: TlsAcceptor, connection: Connection<TcpStream>, drive: Arc<Drive>) {
-    let peer = connection.peer;
-    let inbox = Arc::clone(connection.executor.inbox());
-    match tls::shake_hands(acceptor, connection.stream, &inbox).await {
-        Ok(stream) => {
-            let connection = Connection {
-                stream,
-                peer,
-                executor: connection.executor,
-                entry: connection.entry,
-                clock: connection.clock,
-                write_stall: connection.write_stall,
-            };
-            connection.serve().await;
-        }
-        Err(error) => {
-            drive.device.incidents.count(Incident::FailedHandshake);
-            tracing::warn!(%peer, %error, "closed before it was a connection");
-        }
-    }
-}
-
-/// Tells a peer why it is not let in.
-async fn refuse(mut stream: TcpStream, farewell: Farewell) {
-    let mut out = BytesMut::new();
-    farewell.encode(&mut out);
-    let tell = async {
-        stream.write_all(&out).await?;
-        stream.shutdown().await
-    };
-    // It is refused whether it hears it or not.
-    let _ = timeout(Duration::from_millis(LINGER_MS), tell).await;
 }
 
 #[cfg(test)]

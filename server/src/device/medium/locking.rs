@@ -18,7 +18,7 @@ use kinetic_store::{
 use super::owner::{Closed, Medium, MediumError, State, Unchanged};
 use crate::device::pin::{PinHash, SALT_SIZE};
 use crate::device::settings::{BadSettings, Settings};
-use crate::entropy::{self, NoRandomness};
+use crate::entropy::NoRandomness;
 
 /// Why a drive is locked, unlocked or erased no more and no less than before, unless it says so.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +138,7 @@ impl Medium {
         }
         let erased = settings.erased();
         let options = EraseOptions {
-            entropy: entropy::random()?,
+            entropy: self.entropy().random()?,
             settings: erased.encode()?,
         };
         match self.close(&mut state) {
@@ -157,7 +157,7 @@ impl Medium {
     pub fn set_erase_pin(&self, change: &NewPin<'_>) -> Result<Kept, LockError> {
         let hash = match change.new {
             [] => None,
-            new => Some(PinHash::of(new, change.rounds)?),
+            new => Some(PinHash::of(new, self.entropy().random()?, change.rounds)),
         };
         Ok(self.change(|settings| {
             let set = settings.erase_pin.as_ref();
@@ -189,7 +189,7 @@ impl Medium {
         let protection = match change.new {
             [] => Protection::Open,
             new => {
-                let salt = entropy::random::<SALT_SIZE>()?;
+                let salt = self.entropy().random::<SALT_SIZE>()?;
                 let rounds = change.rounds;
                 let kdf = Kdf { salt, rounds };
                 Protection::Pin(kdf.key_of(new), kdf)

@@ -8,4 +8,4 @@ pub mod owner;
 pub mod locking;
 
 pub use locking::{LockError, NewPin};
-pub use owner::{Medium, MediumError, Open, Unchanged};
+pub use owner::{Means, Medium, MediumError, Open, Unchanged};

@@ -17,12 +17,12 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use kinetic_store::disk::Disk;
 use kinetic_store::{
-    EraseOptions, FormatError, Kept, OpenError, Options, PinKey, Seal, SettingsError, SlotsError,
-    Store, Threads,
+    AtWork, EraseOptions, FormatError, Hands, Kept, OpenError, Options, OwnThreads, PinKey, Seal,
+    SettingsError, SlotsError, Store,
 };
 
 use crate::device::settings::{BadSettings, Settings};
-use crate::entropy::{self, NoRandomness};
+use crate::entropy::{Entropy, NoRandomness};
 use crate::limits::LAST_USE_SECONDS;
 
 /// Why a drive cannot be opened.
@@ -65,8 +65,28 @@ pub enum Unchanged<R> {
     Write(#[from] SettingsError),
 }
 
+/// What whoever opens a drive may give it, beside the disk.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// Who does the work of the store, each time that it is open.
+    pub hands: Arc<dyn Hands>,
+    /// Where keys and salts come from.
+    pub entropy: Entropy,
+}
+
+impl Default for Means {
+    /// Threads of its own, and the host's random bytes.
+    fn default() -> Self {
+        Self {
+            hands: Arc::new(OwnThreads),
+            entropy: Entropy::default(),
+        }
+    }
+}
+
 /// The disk of a drive, and the store on it while that is open.
 pub struct Medium {
+    means: Means,
     uuid: [u8; 16],
     zone_size: u32,
     seal: Seal,
@@ -89,7 +109,7 @@ pub(super) struct State {
 
 /// What runs while the store is open.
 struct Running {
-    threads: Threads,
+    work: Box<dyn AtWork>,
     /// Hears of it when nobody uses the opening any more.
     unused: Receiver<()>,
 }
@@ -142,10 +162,20 @@ impl std::fmt::Debug for Medium {
 impl Medium {
     /// Opens the drive on a disk and starts its threads; a drive that was locked stays locked.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, MediumError> {
+        Self::open_by(disk, options, Means::default())
+    }
+
+    /// The same, by these means.
+    pub fn open_by(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        means: Means,
+    ) -> Result<Self, MediumError> {
         let superblock = kinetic_store::open::slots::choose(&*disk)?;
         let settings = Settings::decode(&kinetic_store::read_settings(&*disk)?)?;
         let locked = settings.locked || kinetic_store::kdf_of(&*disk)?.is_some();
         let medium = Self {
+            means,
             uuid: superblock.uuid,
             zone_size: superblock.geometry.zone_size,
             seal: superblock.seal,
@@ -237,6 +267,17 @@ impl Medium {
         Ok(kept)
     }
 
+    /// Lets the store go as a crash would: nothing more is done, and nobody is told.
+    pub fn let_go(&self) {
+        let mut state = self.lock_state();
+        drop(self.open.swap(None));
+        drop(state.running.take());
+    }
+
+    pub(super) fn entropy(&self) -> &Entropy {
+        &self.means.entropy
+    }
+
     /// Gets everything done and synced that was submitted, then lets the store go. `false` when
     /// the disk did not manage that. Waits for the disk.
     #[must_use]
@@ -261,12 +302,14 @@ impl Medium {
         pin: Option<&PinKey>,
         follow: &dyn Fn(&Settings),
     ) -> Result<(), MediumError> {
-        finish_erase(&*state.disk)?;
+        let entropy = self.entropy();
+        finish_erase(&*state.disk, entropy)?;
         let disk = Arc::clone(&state.disk);
-        let store = Store::open(disk, state.options.clone(), entropy::random()?, pin)?;
+        let store = Store::open(disk, state.options.clone(), entropy.random()?, pin)?;
         // An erase may have been finished, of which the settings are a part.
         let settings = Settings::decode(&kinetic_store::read_settings(&*state.disk)?)?;
-        let threads = store.start_threads().map_err(MediumError::Threads)?;
+        let work = self.means.hands.take_on(&store);
+        let work = work.map_err(MediumError::Threads)?;
         if settings.locked {
             let mut unlocked = settings;
             unlocked.locked = false;
@@ -280,7 +323,7 @@ impl Medium {
         follow(&self.settings());
         let (in_use, unused) = bounded(1);
         state.epochs += 1;
-        state.running = Some(Running { threads, unused });
+        state.running = Some(Running { work, unused });
         self.open.store(Some(Arc::new(Opening {
             store,
             epoch: state.epochs,
@@ -293,13 +336,13 @@ impl Medium {
     pub(super) fn close(&self, state: &mut State) -> Closed {
         drop(self.open.swap(None));
         let flushed = match state.running.take() {
-            Some(Running { threads, unused }) => {
+            Some(Running { work, unused }) => {
                 // Nobody ever sends: it ends with the last user.
                 let patience = Duration::from_secs(LAST_USE_SECONDS);
                 if unused.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                     state.lingering = Some(unused);
                 }
-                threads.stop()
+                work.stop()
             }
             None => true,
         };
@@ -329,13 +372,13 @@ pub(super) enum Closed {
 }
 
 /// Finishes an erase that was cut short, keeping what an erase keeps.
-fn finish_erase(disk: &dyn Disk) -> Result<(), MediumError> {
+fn finish_erase(disk: &dyn Disk, entropy: &Entropy) -> Result<(), MediumError> {
     let Some(before) = kinetic_store::settings_before_erase(disk)? else {
         return Ok(());
     };
     let erased = Settings::decode(&before).map(|settings| settings.erased());
     let options = EraseOptions {
-        entropy: entropy::random()?,
+        entropy: entropy.random()?,
         settings: erased.unwrap_or_default().encode()?,
     };
     Ok(kinetic_store::erase(disk, &options)?)

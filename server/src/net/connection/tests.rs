@@ -33,8 +33,13 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
         batches: Arc::default(),
     });
     let clock = Clock::start();
-    let (workers, _handles) =
-        Workers::start(&drive, (1, crate::config::peers::Peers::default()), clock).unwrap();
+    let staff = crate::net::workers::Staff {
+        labour: crate::net::surroundings::Labour::OwnThreads,
+        reading: 1,
+        peers: crate::config::peers::Peers::default(),
+        dial: None,
+    };
+    let (workers, _handles) = Workers::start(&drive, staff, clock).unwrap();
     let session = Session::new(1, Channel::Plain);
     let executor = Executor::new(drive, workers, clock, session);
     let (connection, peer) = connection_of(executor, registry);

@@ -32,8 +32,13 @@ fn executor_on(medium: Medium) -> Executor {
         batches: Arc::default(),
     });
     let clock = Clock::start();
-    let (workers, _handles) =
-        Workers::start(&drive, (1, crate::config::peers::Peers::default()), clock).unwrap();
+    let staff = crate::net::workers::Staff {
+        labour: crate::net::surroundings::Labour::OwnThreads,
+        reading: 1,
+        peers: crate::config::peers::Peers::default(),
+        dial: None,
+    };
+    let (workers, _handles) = Workers::start(&drive, staff, clock).unwrap();
     Executor::new(drive, workers, clock, Session::new(1, Channel::Plain))
 }
 

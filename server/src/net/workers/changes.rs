@@ -1,4 +1,5 @@
-//! The one thread that changes the drive: identities, PINs, lock, erase, cluster version, firmware.
+//! The one thread, or task, that changes the drive: identities, PINs, lock, erase, cluster version,
+//! firmware.
 //!
 //! Guarantees: changes are done one after the other; who has said a wrong PIN waits for the next
 //! try, longer each time, and nobody else waits with them; what waits is bounded, of all sources
@@ -10,11 +11,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 use kinetic_proto::StatusCode;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::lobby::Lobby;
 use crate::auth::Penalties;
@@ -23,6 +25,8 @@ use crate::device::statistics::Incident;
 use crate::limits::{CHANGE_QUEUE, DELAYED_PINS, DELAYED_PINS_PER_SOURCE};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
+use crate::net::surroundings::Labour;
+use crate::net::surroundings::labour::AtWork;
 use crate::ops::{Answer, Change, Verdict};
 use crate::session::Drive;
 
@@ -58,14 +62,30 @@ enum Errand {
 /// The way to the thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Changes {
+    // Before the bell, which is to ring when the last of these is gone.
     errands: Sender<Errand>,
+    bell: Option<Bell>,
     stopping: Arc<AtomicBool>,
     lobby: Lobby,
 }
 
+/// Wakes the task; where there is a thread, the queue does.
+#[derive(Debug, Clone)]
+struct Bell(Arc<Notify>);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
 impl Changes {
     /// Starts it.
-    pub(crate) fn start(drive: &Arc<Drive>, clock: Clock) -> io::Result<(Self, JoinHandle<()>)> {
+    pub(crate) fn start(
+        drive: &Arc<Drive>,
+        labour: Labour,
+        clock: Clock,
+    ) -> io::Result<(Self, AtWork)> {
         let (errands, queue) = bounded(CHANGE_QUEUE);
         let (stopping, lobby) = (Arc::default(), Lobby::default());
         let mut desk = Desk {
@@ -76,10 +96,22 @@ impl Changes {
             stopping: Arc::clone(&stopping),
             lobby: lobby.clone(),
         };
-        let thread = std::thread::Builder::new().name("kinetic-change".to_owned());
-        let handle = thread.spawn(move || desk.work(&queue))?;
+        let (handle, bell) = match labour {
+            Labour::OwnThreads => {
+                let thread = std::thread::Builder::new().name("kinetic-change".to_owned());
+                let thread = thread.spawn(move || desk.work(&queue))?;
+                (AtWork::Thread(thread), None)
+            }
+            Labour::Pool | Labour::Here => {
+                let bell = Bell(Arc::default());
+                let rung = Arc::clone(&bell.0);
+                let task = tokio::spawn(desk.attend(queue, rung, labour));
+                (AtWork::Task(task), Some(bell))
+            }
+        };
         let way = Self {
             errands,
+            bell,
             stopping,
             lobby,
         };
@@ -91,6 +123,13 @@ impl Changes {
         self.stopping.store(true, Ordering::Release);
         // A full queue wakes it as well.
         let _ = self.errands.try_send(Errand::Look);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        if let Some(Bell(notify)) = &self.bell {
+            notify.notify_one();
+        }
     }
 
     /// Queues a change, or gives it back when the queue is full; its inbox hears of room then.
@@ -100,7 +139,9 @@ impl Changes {
             let sent = self.errands.try_send(errand);
             sent.map_err(TrySendError::into_inner)
         };
-        match self.lobby.send(Errand::Make(job), &inbox, offer) {
+        let sent = self.lobby.send(Errand::Make(job), &inbox, offer);
+        self.ring();
+        match sent {
             Err(Errand::Make(job)) => Err(job),
             Ok(()) | Err(Errand::Look) => Ok(()),
         }
@@ -117,35 +158,81 @@ struct Desk {
 }
 
 impl Desk {
+    /// What it does as a thread.
     fn work(&mut self, queue: &Receiver<Errand>) {
         loop {
-            let errand = match self.delayed.first_us() {
+            let errand = match self.pause() {
                 None => queue
                     .recv()
                     .map_err(|_closed| RecvTimeoutError::Disconnected),
-                Some(due_us) => {
-                    let wait_us = due_us.saturating_sub(self.clock.now_us());
-                    queue.recv_timeout(Duration::from_micros(wait_us))
-                }
+                Some(longest) => queue.recv_timeout(longest),
             };
-            if errand.is_ok() {
-                self.lobby.place_is_free(|| queue.is_empty());
-            }
-            match errand {
-                Ok(Errand::Make(job)) => self.take(job),
-                Ok(Errand::Look) | Err(RecvTimeoutError::Timeout) => {}
-                // Nobody is left to hear of what still waits.
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            while let Some(job) = self.delayed.pop(self.clock.now_us()) {
-                self.take(job);
-            }
-            if self.stopping.load(Ordering::Acquire) {
-                while let Some(job) = self.delayed.pop(u64::MAX) {
-                    give_up(*job);
-                }
+            if !self.goes_on(errand, queue) {
+                return;
             }
         }
+    }
+
+    /// What it does as a task.
+    async fn attend(mut self, mut queue: Receiver<Errand>, rung: Arc<Notify>, labour: Labour) {
+        loop {
+            let errand = match queue.try_recv() {
+                Ok(errand) => Ok(errand),
+                Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => match self.pause() {
+                    None => {
+                        rung.notified().await;
+                        continue;
+                    }
+                    Some(longest) => match timeout(longest, rung.notified()).await {
+                        Ok(()) => continue,
+                        Err(_elapsed) => Err(RecvTimeoutError::Timeout),
+                    },
+                },
+            };
+            let turn = move || {
+                let goes_on = self.goes_on(errand, &queue);
+                (self, queue, goes_on)
+            };
+            match labour.carry(turn).await {
+                Some((desk, rest, true)) => (self, queue) = (desk, rest),
+                Some((_, _, false)) | None => return,
+            }
+        }
+    }
+
+    /// How long it waits for an errand.
+    fn pause(&self) -> Option<Duration> {
+        let due_us = self.delayed.first_us()?;
+        Some(Duration::from_micros(
+            due_us.saturating_sub(self.clock.now_us()),
+        ))
+    }
+
+    /// Does what it got, and what is due. Whether there may be more.
+    fn goes_on(
+        &mut self,
+        errand: Result<Errand, RecvTimeoutError>,
+        queue: &Receiver<Errand>,
+    ) -> bool {
+        if errand.is_ok() {
+            self.lobby.place_is_free(|| queue.is_empty());
+        }
+        match errand {
+            Ok(Errand::Make(job)) => self.take(job),
+            Ok(Errand::Look) | Err(RecvTimeoutError::Timeout) => {}
+            // Nobody is left to hear of what still waits.
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        while let Some(job) = self.delayed.pop(self.clock.now_us()) {
+            self.take(job);
+        }
+        if self.stopping.load(Ordering::Acquire) {
+            while let Some(job) = self.delayed.pop(u64::MAX) {
+                give_up(*job);
+            }
+        }
+        true
     }
 
     /// Does it, unless its source has to wait.

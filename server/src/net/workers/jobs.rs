@@ -13,6 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kinetic_store::Priority;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::lobby::Lobby;
 use crate::limits::PASSED_JOBS;
@@ -52,10 +54,28 @@ pub(crate) enum Length {
 #[derive(Debug)]
 pub(super) struct Jobs<T> {
     state: Mutex<State<T>>,
-    filled: Condvar,
+    filled: Filled,
     lobbies: [Lobby; LEVELS],
     /// Jobs of one level that may wait, those that were put back not counted.
     limit: usize,
+}
+
+/// Who is called when there is a job.
+#[derive(Debug)]
+pub(super) enum Filled {
+    /// Threads.
+    Threads(Condvar),
+    /// Tasks.
+    Tasks(Notify),
+}
+
+impl Filled {
+    fn call_one(&self) {
+        match self {
+            Self::Threads(condition) => condition.notify_one(),
+            Self::Tasks(notify) => notify.notify_one(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -81,8 +101,17 @@ pub(super) enum NoJob {
 }
 
 impl<T> Jobs<T> {
-    /// Of so many places in each level.
+    /// Of so many places in each level, for threads.
     pub(super) fn new(limit: usize) -> Self {
+        Self::calling(Filled::Threads(Condvar::new()), limit)
+    }
+
+    /// The same, for tasks.
+    pub(super) fn for_tasks(limit: usize) -> Self {
+        Self::calling(Filled::Tasks(Notify::new()), limit)
+    }
+
+    fn calling(filled: Filled, limit: usize) -> Self {
         let level = |_| Level {
             jobs: VecDeque::new(),
             passed: 0,
@@ -92,7 +121,7 @@ impl<T> Jobs<T> {
                 levels: std::array::from_fn(level),
                 closed: false,
             }),
-            filled: Condvar::new(),
+            filled,
             lobbies: std::array::from_fn(|_| Lobby::default()),
             limit,
         }
@@ -125,7 +154,7 @@ impl<T> Jobs<T> {
             None => return Err(job),
         }
         drop(state);
-        self.filled.notify_one();
+        self.filled.call_one();
         Ok(())
     }
 
@@ -134,7 +163,7 @@ impl<T> Jobs<T> {
         if let Some(level) = self.lock().levels.get_mut(number) {
             level.jobs.push_back(job);
         }
-        self.filled.notify_one();
+        self.filled.call_one();
     }
 
     /// Takes the next job, after as long a wait as it takes, or as is given.
@@ -146,23 +175,19 @@ impl<T> Jobs<T> {
             }
             if let Some((number, job)) = state.next() {
                 drop(state);
-                if let Some(lobby) = self.lobbies.get(number) {
-                    let is_empty = || {
-                        let state = self.lock();
-                        let level = state.levels.get(number);
-                        level.is_none_or(|level| level.jobs.is_empty())
-                    };
-                    lobby.place_is_free(is_empty);
-                }
+                self.announce_place(number);
                 return Ok(job);
             }
+            let Filled::Threads(filled) = &self.filled else {
+                return Err(NoJob::Yet);
+            };
             state = match longest {
                 None => {
-                    let woken = self.filled.wait(state);
+                    let woken = filled.wait(state);
                     woken.unwrap_or_else(PoisonError::into_inner)
                 }
                 Some(longest) => {
-                    let woken = self.filled.wait_timeout(state, longest);
+                    let woken = filled.wait_timeout(state, longest);
                     let (state, waited) = woken.unwrap_or_else(PoisonError::into_inner);
                     if waited.timed_out() {
                         return Err(NoJob::Yet);
@@ -173,10 +198,48 @@ impl<T> Jobs<T> {
         }
     }
 
+    /// The same for a task, which waits without a thread.
+    pub(super) async fn next(&self, longest: Option<Duration>) -> Result<T, NoJob> {
+        loop {
+            match (self.take(Some(Duration::ZERO)), &self.filled) {
+                (Err(NoJob::Yet), Filled::Tasks(filled)) => match longest {
+                    None => filled.notified().await,
+                    Some(longest) => {
+                        if timeout(longest, filled.notified()).await.is_err() {
+                            return Err(NoJob::Yet);
+                        }
+                    }
+                },
+                (Err(NoJob::Closed), filled) => {
+                    // Whoever waits beside this one hears of it, too.
+                    filled.call_one();
+                    return Err(NoJob::Closed);
+                }
+                (taken, _) => return taken,
+            }
+        }
+    }
+
+    /// A job of this level was taken.
+    fn announce_place(&self, number: usize) {
+        if let Some(lobby) = self.lobbies.get(number) {
+            let is_empty = || {
+                let state = self.lock();
+                let level = state.levels.get(number);
+                level.is_none_or(|level| level.jobs.is_empty())
+            };
+            lobby.place_is_free(is_empty);
+        }
+    }
+
     /// Gives nothing out any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.filled.notify_all();
+        match &self.filled {
+            Filled::Threads(condition) => condition.notify_all(),
+            // It tells the next one when it ends.
+            Filled::Tasks(notify) => notify.notify_one(),
+        }
     }
 }
 

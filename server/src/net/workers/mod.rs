@@ -1,4 +1,4 @@
-//! Threads and tasks for what would keep a connection's task from others: reads of the disk,
+//! Threads or tasks for what would keep a connection's task from others: reads of the disk,
 //! changes of the drive, pushes to other drives.
 //!
 //! In layer order: [`lobby`] (who waits for room in the threads' queues), [`jobs`] (what waits for
@@ -16,9 +16,10 @@ mod push;
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use super::clock::Clock;
+use super::surroundings::labour::AtWork;
+use super::surroundings::{Dial, Labour};
 use crate::config::peers::Peers;
 use crate::session::Drive;
 
@@ -38,17 +39,31 @@ pub(crate) struct Workers {
     pub(crate) pushes: Pushes,
 }
 
+/// What they are to be like.
+#[derive(Debug, Clone)]
+pub(crate) struct Staff {
+    /// Threads or tasks.
+    pub(crate) labour: Labour,
+    /// So many of them read.
+    pub(crate) reading: usize,
+    /// Whom they may push to.
+    pub(crate) peers: Peers,
+    /// How these are reached, where not by TCP.
+    pub(crate) dial: Option<Dial>,
+}
+
 impl Workers {
-    /// Starts all threads, with so many of them reading. They end with the last way to them.
+    /// Starts all of them. They end with the last way to them.
     pub(crate) fn start(
         drive: &Arc<Drive>,
-        (reading, peers): (usize, Peers),
+        staff: Staff,
         clock: Clock,
-    ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let (readers, mut threads) = Readers::start(drive, reading, clock)?;
-        let (changes, changing) = Changes::start(drive, clock)?;
+    ) -> io::Result<(Self, Vec<AtWork>)> {
+        let Staff { labour, .. } = staff;
+        let (readers, mut threads) = Readers::start(drive, (labour, staff.reading), clock)?;
+        let (changes, changing) = Changes::start(drive, labour, clock)?;
         threads.push(changing);
-        let pushes = Pushes::new(drive, &readers, (clock, peers));
+        let pushes = Pushes::new(drive, &readers, (clock, staff.peers, staff.dial));
         let all = Self {
             readers,
             changes,

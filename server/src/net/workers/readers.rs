@@ -1,4 +1,4 @@
-//! Threads that read the disk for requests whose answer is not in memory.
+//! Threads, or tasks, that read the disk for requests whose answer is not in memory.
 //!
 //! Guarantees: the queue is bounded, and the most urgent goes first (`jobs`); what finds no place
 //! is refused at once and hears of one; a long read gives way to others after each turn, and one
@@ -10,7 +10,6 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +21,8 @@ use crate::device::PowerLevel;
 use crate::limits::{DISK_READ_QUEUE, LOOK_AHEAD_TURN, WAITING_POLL_MS};
 use crate::net::buffers::inbox::{Done, Inbox};
 use crate::net::clock::Clock;
+use crate::net::surroundings::Labour;
+use crate::net::surroundings::labour::AtWork;
 use crate::ops::status::{expired, out_of_time};
 use crate::ops::{Answer, Read, Unfinished};
 use crate::session::Drive;
@@ -93,19 +94,35 @@ impl Drop for Way {
 }
 
 impl Readers {
-    /// Starts them.
+    /// Starts so many of them.
     pub(crate) fn start(
         drive: &Arc<Drive>,
-        count: usize,
+        (labour, count): (Labour, usize),
         clock: Clock,
-    ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let jobs = Arc::new(Jobs::new(DISK_READ_QUEUE));
+    ) -> io::Result<(Self, Vec<AtWork>)> {
+        let jobs = Arc::new(match labour {
+            Labour::OwnThreads => Jobs::new(DISK_READ_QUEUE),
+            Labour::Pool | Labour::Here => Jobs::for_tasks(DISK_READ_QUEUE),
+        });
         let way = Self(Arc::new(Way(Arc::clone(&jobs))));
         let mut handles = Vec::new();
         for _ in 0..count.max(1) {
-            let (drive, jobs) = (Arc::clone(drive), Arc::clone(&jobs));
-            let thread = std::thread::Builder::new().name("kinetic-read".to_owned());
-            handles.push(thread.spawn(move || work(&drive, &jobs, clock))?);
+            let mut reader = Reader {
+                drive: Arc::clone(drive),
+                jobs: Arc::clone(&jobs),
+                clock,
+                waiting: Vec::new(),
+                looked_us: 0,
+            };
+            handles.push(match labour {
+                Labour::OwnThreads => {
+                    let thread = std::thread::Builder::new().name("kinetic-read".to_owned());
+                    AtWork::Thread(thread.spawn(move || {
+                        while reader.goes_on(reader.jobs.take(reader.pause())) {}
+                    })?)
+                }
+                Labour::Pool | Labour::Here => AtWork::Task(tokio::spawn(reader.attend(labour))),
+            });
         }
         Ok((way, handles))
     }
@@ -122,32 +139,64 @@ impl Readers {
     }
 }
 
-fn work(drive: &Drive, jobs: &Jobs<Box<Job>>, clock: Clock) {
-    // Reads that wait for what others do. They are as many as connections may wait for.
-    let (mut waiting, mut looked_us) = (Vec::new(), 0);
-    loop {
+/// One of those who read.
+struct Reader {
+    drive: Arc<Drive>,
+    jobs: Arc<Jobs<Box<Job>>>,
+    clock: Clock,
+    /// Reads that wait for what others do. They are as many as connections may wait for.
+    #[expect(clippy::vec_box, reason = "jobs are moved in and out as they came")]
+    waiting: Vec<Box<Job>>,
+    looked_us: u64,
+}
+
+impl Reader {
+    /// How long it waits for a job.
+    fn pause(&self) -> Option<Duration> {
         let pause = Duration::from_millis(WAITING_POLL_MS);
-        let mut due = match jobs.take((!waiting.is_empty()).then_some(pause)) {
-            Ok(mut job) => match may_go(&mut job, clock) {
+        (!self.waiting.is_empty()).then_some(pause)
+    }
+
+    /// What it does as a task.
+    async fn attend(mut self, labour: Labour) {
+        loop {
+            let taken = self.jobs.next(self.pause()).await;
+            let turn = move || {
+                let goes_on = self.goes_on(taken);
+                (self, goes_on)
+            };
+            match labour.carry(turn).await {
+                Some((reader, true)) => self = reader,
+                Some((_, false)) | None => return,
+            }
+        }
+    }
+
+    /// Works on the job that it got, and on those that waited long enough. Whether there may be
+    /// more.
+    fn goes_on(&mut self, taken: Result<Box<Job>, NoJob>) -> bool {
+        let mut due = match taken {
+            Ok(mut job) => match may_go(&mut job, self.clock) {
                 true => vec![job],
                 false => Vec::new(),
             },
             Err(NoJob::Yet) => Vec::new(),
             // Nobody is left to hear of what is not done.
-            Err(NoJob::Closed) => return,
+            Err(NoJob::Closed) => return false,
         };
-        let now_us = clock.now_us();
-        if now_us.saturating_sub(looked_us) >= WAITING_POLL_MS * 1000 {
-            looked_us = now_us;
-            due.append(&mut waiting);
+        let now_us = self.clock.now_us();
+        if now_us.saturating_sub(self.looked_us) >= WAITING_POLL_MS * 1000 {
+            self.looked_us = now_us;
+            due.append(&mut self.waiting);
         }
         for job in due {
-            match turn(drive, job, clock) {
+            match turn(&self.drive, job, self.clock) {
                 Turn::Done => {}
-                Turn::Over(job) => jobs.put_back(job.urgency(), job),
-                Turn::Waits(job) => waiting.push(job),
+                Turn::Over(job) => self.jobs.put_back(job.urgency(), job),
+                Turn::Waits(job) => self.waiting.push(job),
             }
         }
+        true
     }
 }
 

@@ -131,12 +131,16 @@ fn the_wrong_pin_of_one_kind_holds_up_no_try_of_the_other() {
 #[test]
 fn a_stop_gives_up_every_try_that_waits_and_the_thread_ends() {
     let desk = desk();
-    let (changes, handle) = Changes::start(&desk.drive, desk.clock).unwrap();
+    let labour = Labour::OwnThreads;
+    let (changes, handle) = Changes::start(&desk.drive, labour, desk.clock).unwrap();
     let inbox = Arc::default();
     changes.submit(job(1, UNLOCK, b"guess", &inbox)).unwrap();
     changes.submit(job(1, UNLOCK, b"lock", &inbox)).unwrap();
     changes.stop();
     drop(changes);
+    let AtWork::Thread(handle) = handle else {
+        panic!("{handle:?}");
+    };
     handle.join().unwrap();
     let codes = answered(&inbox);
     assert_eq!(

@@ -6,21 +6,22 @@
 //! many as `PEER_LINKS` are kept, and those that nobody uses are closed after a while.
 //! Not here: what is sent.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kinetic_client::{Client, Config, ConnectError, Trust};
 use kinetic_proto::SigningKey;
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, interval};
+use tokio::sync::{Notify, OnceCell};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::limits::{
     LINK_BYTES, LINK_IDLE_SECONDS, PEER_ANSWER_MS, PEER_CONNECT_MS, PEER_LINKS, PEER_PAUSE_MS,
 };
+use crate::net::surroundings::{Dial, PeerAddress};
 
 /// A peer, and as whom it is met.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Address {
     /// Name or address, as it was given.
     pub(super) host: String,
@@ -32,7 +33,7 @@ pub(super) struct Address {
 }
 
 /// Whether a peer is reached under TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tls {
     Off,
     On,
@@ -62,7 +63,10 @@ pub(super) enum NoLink {
 /// All connections to peers.
 #[derive(Default)]
 pub(super) struct Links {
-    known: Mutex<HashMap<Address, Known>>,
+    known: Mutex<BTreeMap<Address, Known>>,
+    /// A peer was added.
+    added: Notify,
+    dial: Option<Dial>,
 }
 
 struct Known {
@@ -106,7 +110,15 @@ pub(super) struct Link {
 }
 
 impl Links {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Address, Known>> {
+    /// Made in this way, or else by TCP.
+    pub(super) fn by(dial: Option<Dial>) -> Self {
+        Self {
+            dial,
+            ..Self::default()
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Address, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -117,7 +129,9 @@ impl Links {
         (key, trust): (&SigningKey, &Trust),
     ) -> Result<Link, NoLink> {
         let attempt = self.attempt(address)?;
-        let connecting = attempt.outcome.get_or_init(|| connect(address, key, trust));
+        let connecting = attempt
+            .outcome
+            .get_or_init(|| self.connect(address, key, trust));
         match connecting.await {
             Ok(client) => Ok(Link {
                 client: client.clone(),
@@ -163,37 +177,77 @@ impl Links {
             used: now,
         };
         known.insert(address.clone(), entry);
+        drop(known);
+        self.added.notify_one();
         Ok(attempt)
     }
 
     /// Never returns: closes what nobody uses, now and then.
     pub(super) async fn close_idle(&self) {
         let mut often = interval(Duration::from_secs(LINK_IDLE_SECONDS / 4));
+        often.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if self.lock().is_empty() {
+                self.added.notified().await;
+            }
             let now = often.tick().await;
             let is_kept = |known: &Known| !known.attempt.is_unused(known.used, now);
             self.lock().retain(|_, known| is_kept(known));
         }
     }
+
+    async fn connect(
+        &self,
+        address: &Address,
+        key: &SigningKey,
+        trust: &Trust,
+    ) -> Result<Client, Failed> {
+        let config = Config {
+            identity: address.identity,
+            key: key.clone(),
+            trust: match address.tls {
+                Tls::Off => Trust::Plain,
+                Tls::On => trust.clone(),
+            },
+            cluster_version: None,
+            priority: None,
+            connect_timeout: Duration::from_millis(PEER_CONNECT_MS),
+            request_timeout: Duration::from_millis(PEER_ANSWER_MS),
+            in_flight_bytes: LINK_BYTES,
+        };
+        let made = match &self.dial {
+            None => Client::connect(address.to_string(), config).await,
+            Some(dial) => dialled(dial, address, config).await,
+        };
+        made.map_err(|why| Failed {
+            why: Arc::new(why),
+            at: Instant::now(),
+        })
+    }
 }
 
-async fn connect(address: &Address, key: &SigningKey, trust: &Trust) -> Result<Client, Failed> {
-    let config = Config {
-        identity: address.identity,
-        key: key.clone(),
-        trust: match address.tls {
-            Tls::Off => Trust::Plain,
-            Tls::On => trust.clone(),
-        },
-        cluster_version: None,
-        priority: None,
-        connect_timeout: Duration::from_millis(PEER_CONNECT_MS),
-        request_timeout: Duration::from_millis(PEER_ANSWER_MS),
-        in_flight_bytes: LINK_BYTES,
+/// A connection over a link that was given.
+async fn dialled(dial: &Dial, address: &Address, config: Config) -> Result<Client, ConnectError> {
+    let after = config.connect_timeout;
+    let link = dial.link(PeerAddress {
+        host: address.host.clone(),
+        port: address.port,
+        tls: address.tls == Tls::On,
+    });
+    let connecting = async {
+        let stream = link.await.map_err(|source| ConnectError::Unreachable {
+            address: address.to_string(),
+            source,
+        })?;
+        let greeted = Client::over(stream, config).await;
+        greeted.map_err(|source| ConnectError::Hello {
+            address: address.to_string(),
+            source,
+        })
     };
-    let made = Client::connect(address.to_string(), config).await;
-    made.map_err(|why| Failed {
-        why: Arc::new(why),
-        at: Instant::now(),
-    })
+    let late = |_elapsed| ConnectError::Timeout {
+        address: address.to_string(),
+        after,
+    };
+    timeout(after, connecting).await.map_err(late)?
 }

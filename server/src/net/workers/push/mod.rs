@@ -31,6 +31,7 @@ use crate::config::peers::Peers;
 use crate::limits::{PUSH_REQUEST_BYTES, PUSHED_BYTES, PUSHES};
 use crate::net::buffers::inbox::Inbox;
 use crate::net::clock::Clock;
+use crate::net::surroundings::Dial;
 use crate::ops::push::Granted;
 use crate::session::Drive;
 use crate::session::manner::Manner;
@@ -127,14 +128,14 @@ impl Pushes {
     pub(crate) fn new(
         drive: &Arc<Drive>,
         readers: &Readers,
-        (clock, peers): (Clock, Peers),
+        (clock, peers, dial): (Clock, Peers, Option<Dial>),
     ) -> Self {
         let desk = Desk {
             drive: Arc::clone(drive),
             readers: readers.clone(),
             clock,
             peers,
-            links: Links::default(),
+            links: Links::by(dial),
             room: Arc::new(Semaphore::new(PUSHED_BYTES / 1024)),
             running: AtomicUsize::new(0),
             request_bytes: AtomicUsize::new(0),

@@ -3,7 +3,8 @@
 //! Guarantees: entries are sent in the order in which they were named, many at a time; what fails
 //! does not keep the rest from being done; once the peer is lost, the time is up or the server
 //! stops, nothing more is begun, and what was not begun is told as that. Dropping it ends it: what
-//! the peer has been sent by then it may do.
+//! the peer has been sent by then it may do. What it waits for is looked at in a fixed order, so
+//! that a simulation sees the same each time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -139,6 +140,7 @@ impl Pusher {
         }
         while !self.deliveries.is_empty() {
             tokio::select! {
+                biased;
                 () = collect(&mut self.deliveries, &mut self.push, &mut self.bytes) => {}
                 status = self.end.come(), if cut.is_none() => {
                     cut = Some(status);
@@ -157,6 +159,7 @@ impl Pusher {
         let address = self.address()?;
         let (desk, key) = (Arc::clone(&self.desk), self.signs.1.clone());
         tokio::select! {
+            biased;
             road = Road::build(desk, address, key) => road.map_err(|why| unreachable(&why)),
             status = self.end.come() => Err(status),
         }
@@ -201,6 +204,7 @@ impl Pusher {
         let load = match reading {
             Reading::Done(_) => None,
             Reading::UnderWay(AbortOnDrop(task)) => Some(tokio::select! {
+                biased;
                 load = task => load.unwrap_or_else(|_gone| Load::lost()),
                 status = self.end.come() => return Err(status),
             }),
@@ -217,6 +221,7 @@ impl Pusher {
                 break;
             }
             tokio::select! {
+                biased;
                 () = collect(&mut self.deliveries, &mut self.push, &mut self.bytes) => {}
                 status = self.end.come() => return Err(status),
             }
@@ -252,6 +257,7 @@ impl Pusher {
                     )
                 };
                 let (own, all) = tokio::select! {
+                    biased;
                     shares = shares => shares,
                     status = self.end.come() => return Err(status),
                 };
@@ -395,6 +401,7 @@ impl End {
     async fn come(&self) -> Status {
         let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
         tokio::select! {
+            biased;
             () = self.desk.stopping.wait() => stopped(),
             () = sleep_until(self.until.unwrap_or(far)) => expired(),
         }
