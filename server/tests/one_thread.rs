@@ -81,7 +81,12 @@ struct Net(Arc<Mutex<BTreeMap<u16, Reception>>>);
 
 impl Net {
     async fn link(self, port: u16) -> io::Result<Box<dyn Stream>> {
-        let reception = self.0.lock().unwrap().get(&port).cloned();
+        let reception = self
+            .0
+            .lock()
+            .expect("nothing here fails")
+            .get(&port)
+            .cloned();
         let reception = reception.ok_or(io::ErrorKind::ConnectionRefused)?;
         let (here, there) = duplex(1 << 20);
         let peer = SocketAddr::from(([10, 0, 0, 1], 7));
@@ -96,9 +101,11 @@ impl Net {
     }
 
     async fn client(&self, port: u16) -> Client {
-        let stream = self.clone().link(port).await.unwrap();
+        let stream = self.clone().link(port).await.expect("nothing here fails");
         let config = kinetic_client::Config::default();
-        Client::over(stream, config).await.unwrap()
+        Client::over(stream, config)
+            .await
+            .expect("nothing here fails")
     }
 
     async fn drive(&self, port: u16, seed: u64) -> (Server, Arc<Traced>) {
@@ -107,11 +114,11 @@ impl Net {
             trace: AtomicU64::new(seed),
         });
         let options = FormatOptions {
-            uuid: [u8::try_from(port).unwrap(); 16],
-            entropy: [u8::try_from(seed).unwrap(); 32],
+            uuid: [u8::try_from(port).expect("nothing here fails"); 16],
+            entropy: [u8::try_from(seed).expect("nothing here fails"); 32],
             zone_size: None,
         };
-        kinetic_store::format(&*disk, &options).unwrap();
+        kinetic_store::format(&*disk, &options).expect("nothing here fails");
         let next = AtomicU64::new(seed);
         let means = Means {
             hands: Arc::new(TaskHands::here()),
@@ -127,7 +134,7 @@ impl Net {
             ..Options::default()
         };
         let on: Arc<dyn Disk> = Arc::<Traced>::clone(&disk);
-        let medium = Medium::open_by(on, options, means).unwrap();
+        let medium = Medium::open_by(on, options, means).expect("nothing here fails");
         let config = Config {
             tls_listen: TlsListen::Off,
             pin_rounds: 1,
@@ -144,15 +151,20 @@ impl Net {
         };
         let server = Server::start_in(medium, config, surroundings)
             .await
-            .unwrap();
-        self.0.lock().unwrap().insert(port, server.reception());
+            .expect("nothing here fails");
+        self.0
+            .lock()
+            .expect("nothing here fails")
+            .insert(port, server.reception());
         (server, disk)
     }
 }
 
 /// Threads of this process, of which this test is the only one.
 fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").unwrap().count()
+    std::fs::read_dir("/proc/self/task")
+        .expect("nothing here fails")
+        .count()
 }
 
 /// What two drives did to their disks, and how long it took by the clock.
@@ -162,7 +174,7 @@ fn run(seed: u64) -> (Vec<u64>, Duration) {
         .enable_time()
         .start_paused(true)
         .build()
-        .unwrap();
+        .expect("nothing here fails");
     runtime.block_on(async {
         let begun = Instant::now();
         let net = Net::default();
@@ -173,24 +185,46 @@ fn run(seed: u64) -> (Vec<u64>, Duration) {
             let put = client
                 .put(format!("key {number:03}"), vec![7; 1000])
                 .force();
-            put.durability(Durability::WriteBack).await.unwrap();
+            put.durability(Durability::WriteBack)
+                .await
+                .expect("nothing here fails");
         }
-        client.flush().await.unwrap();
-        client.put("checked", "value").await.unwrap();
+        client.flush().await.expect("nothing here fails");
+        client
+            .put("checked", "value")
+            .await
+            .expect("nothing here fails");
         let pushed = client.push(
             Peer::plain("second", 2),
             ["key 007", "checked"].map(Transfer::of),
         );
         let pushed = pushed.await;
-        assert!(pushed.unwrap().is_complete());
+        assert!(pushed.expect("nothing here fails").is_complete());
         let other = net.client(2).await;
-        assert_eq!(other.get("checked").await.unwrap().unwrap().value, "value");
+        assert_eq!(
+            other
+                .get("checked")
+                .await
+                .expect("nothing here fails")
+                .expect("nothing here fails")
+                .value,
+            "value"
+        );
         // A PIN, and what waits for it by the clock: the change has a task of its own.
-        client.set_pin(PinKind::Erase, "1234").await.unwrap();
+        client
+            .set_pin(PinKind::Erase, "1234")
+            .await
+            .expect("nothing here fails");
         assert!(client.erase("wrong").await.is_err());
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(
-            client.get("key 299").await.unwrap().unwrap().value.len(),
+            client
+                .get("key 299")
+                .await
+                .expect("nothing here fails")
+                .expect("nothing here fails")
+                .value
+                .len(),
             1000
         );
         assert_eq!(threads(), before);
