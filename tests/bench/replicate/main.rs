@@ -150,6 +150,7 @@ async fn drives(plan: &Plan, folder: &Path) -> Result<Duration, Failed> {
     let (first, second, third) = (start("first")?, start("second")?, start("third")?);
     let client = Client::connect(first.plain().to_string(), Config::default()).await?;
     fill(plan, &client).await?;
+    warm(plan, &client).await?;
     let peer = |address: SocketAddr| Peer::plain(address.ip().to_string(), address.port());
     let peers = [peer(second.plain()), peer(third.plain())];
     let begun = plain::now();
@@ -170,6 +171,20 @@ async fn drives(plan: &Plan, folder: &Path) -> Result<Duration, Failed> {
         Ok(took)
     } else {
         Err(format!("{copied} of {} keys were copied", plan.keys).into())
+    }
+}
+
+/// Reads everything once.
+async fn warm(plan: &Plan, client: &Client) -> Result<(), Failed> {
+    let (mut keys, mut read) = (client.all_keys().keys(), 0);
+    while let Some(key) = keys.next().await {
+        let entry = client.get(key?).await?;
+        read += entry.map_or(0, |entry| entry.value.len() as u64);
+    }
+    if read == plan.bytes() {
+        Ok(())
+    } else {
+        Err(format!("the first drive holds {read} of {} bytes", plan.bytes()).into())
     }
 }
 
