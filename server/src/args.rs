@@ -285,7 +285,7 @@ impl Args {
             Some(listen) => Some(listen),
             None => file.metrics.map(MetricsSetting::parse).transpose()?,
         };
-        config.heartbeat = heartbeat(self.heartbeat, file.heartbeat, config.listen)?;
+        config.heartbeat = heartbeat(self.heartbeat, file.heartbeat)?;
         let files = (
             self.tls_cert.or(file.tls_cert),
             self.tls_key.or(file.tls_key),
@@ -329,18 +329,12 @@ impl Args {
 }
 
 /// Whether the drive is announced, by the flag, the file or the default.
-fn heartbeat(
-    flag: Option<Heartbeat>,
-    file: Option<String>,
-    listen: SocketAddr,
-) -> Result<Heartbeat, SettingsError> {
-    let heartbeat = match (flag, file) {
-        (Some(heartbeat), _) => heartbeat,
-        (None, Some(text)) => text.parse()?,
-        (None, None) => Heartbeat::default(),
-    };
-    heartbeat.check(listen)?;
-    Ok(heartbeat)
+fn heartbeat(flag: Option<Heartbeat>, file: Option<String>) -> Result<Heartbeat, BadHeartbeat> {
+    match (flag, file) {
+        (Some(heartbeat), _) => Ok(heartbeat),
+        (None, Some(text)) => text.parse(),
+        (None, None) => Ok(Heartbeat::default()),
+    }
 }
 
 /// The certificate that was given, from both of its files.
@@ -391,6 +385,7 @@ impl Args {
 
 /// Settings that make sense one by one, and not together.
 fn refuse_contradictions(config: &Config) -> Result<(), SettingsError> {
+    config.heartbeat.check(config.listen)?;
     let (plain, tls) = match config.tls_listen {
         TlsListen::Off if config.certificate.is_some() => {
             return Err(SettingsError::CertificateWithoutTls);

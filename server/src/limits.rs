@@ -4,8 +4,6 @@
 //! value, connections) are the protocol's and live in `kinetic_proto::limits`; those of the disk
 //! in `kinetic_store::limits`.
 
-use std::net::Ipv4Addr;
-
 use kinetic_client::limits::REQUEST_OVERHEAD;
 use kinetic_proto::limits::{
     MAX_BATCH_SIZE, MAX_CONNECTIONS, MAX_KEY_SIZE, MAX_KEYS_PER_REQUEST, MAX_MESSAGE_SIZE,
@@ -322,12 +320,6 @@ pub const PEER_ANSWER_MS: u64 = 30_000;
 
 /// Milliseconds that a peer which could not be reached is not tried again.
 pub const PEER_PAUSE_MS: u64 = 500;
-
-/// Where heartbeats go: the multicast group of Kinetic drives.
-pub const HEARTBEAT_GROUP: Ipv4Addr = Ipv4Addr::new(239, 1, 2, 3);
-
-/// The UDP port there.
-pub const HEARTBEAT_PORT: u16 = 8123;
 
 /// Milliseconds from one heartbeat to the next.
 pub const HEARTBEAT_MS: u64 = 5_000;

@@ -54,7 +54,8 @@ fn reached_by(all: &[Interface], listen: IpAddr) -> Vec<Interface> {
     }]
 }
 
-fn address(text: Option<&Bytes>) -> Option<IpAddr> {
+/// An address as an interface tells it.
+pub(crate) fn address(text: Option<&Bytes>) -> Option<IpAddr> {
     let text = std::str::from_utf8(text?).ok()?;
     text.parse().ok()
 }

@@ -10,13 +10,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinetic_client::limits::{HEARTBEAT_GROUP, HEARTBEAT_PORT};
 use kinetic_proto::schema::command::get_log::configuration::Interface;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::{MissedTickBehavior, interval_at};
 
 use crate::config::heartbeat::Heartbeat;
 use crate::exposition::beat;
-use crate::limits::{FIRST_HEARTBEAT_MS, HEARTBEAT_GROUP, HEARTBEAT_MS, HEARTBEAT_PORT};
+use crate::limits::{FIRST_HEARTBEAT_MS, HEARTBEAT_MS};
 use crate::session::Drive;
 
 /// Sends a heartbeat every few seconds, for ever.
@@ -44,9 +45,9 @@ pub(super) async fn announce(drive: Arc<Drive>, heartbeat: Heartbeat, listen: So
 }
 
 fn addresses(interfaces: &[Interface]) -> Vec<Ipv4Addr> {
-    let of = |interface: &Interface| {
-        let text = interface.ipv4_address.as_ref()?;
-        std::str::from_utf8(text).ok()?.parse().ok()
+    let of = |interface: &Interface| match beat::address(interface.ipv4_address.as_ref()) {
+        Some(IpAddr::V4(address)) => Some(address),
+        _ => None,
     };
     interfaces.iter().filter_map(of).collect()
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use kinetic_store::disk::Disk;
+use kinetic_store::disk::{Disk, PastEnd};
 
 use super::extent::{Before, Extent};
 use crate::limits::EXTENT;
@@ -73,19 +73,6 @@ impl SparseDisk {
     fn write_lock(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn check(&self, offset: u64, length: u64, kind: io::ErrorKind) -> io::Result<()> {
-        match offset.checked_add(length) {
-            Some(end) if end <= self.capacity => Ok(()),
-            _ => Err(io::Error::new(
-                kind,
-                format!(
-                    "{length} bytes at {offset} reach past the end of a disk of {} bytes",
-                    self.capacity
-                ),
-            )),
-        }
-    }
 }
 
 /// The pieces of a range by extents: number, first byte in it, bytes.
@@ -120,7 +107,7 @@ impl Disk for SparseDisk {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         let length = buffer.len();
-        self.check(offset, length as u64, io::ErrorKind::UnexpectedEof)?;
+        PastEnd::check(offset, length as u64, self.capacity).map_err(PastEnd::on_read)?;
         let state = self.read_lock();
         let mut rest = buffer;
         for (number, from, count) in pieces(offset, length) {
@@ -140,7 +127,7 @@ impl Disk for SparseDisk {
 
     fn write_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<()> {
         let length = parts.iter().map(|part| part.len() as u64).sum();
-        self.check(offset, length, io::ErrorKind::InvalidInput)?;
+        PastEnd::check(offset, length, self.capacity).map_err(PastEnd::on_write)?;
         let mut state = self.write_lock();
         let State { extents, unsynced } = &mut *state;
         let mut at = offset;
@@ -173,7 +160,7 @@ impl Disk for SparseDisk {
 
     /// Lets whole extents go; what is left of the range at either end keeps its content.
     fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
-        self.check(offset, length, io::ErrorKind::InvalidInput)?;
+        PastEnd::check(offset, length, self.capacity).map_err(PastEnd::on_write)?;
         let whole = offset.div_ceil(EXTENT)..(offset + length) / EXTENT;
         if whole.is_empty() {
             return Ok(());

@@ -14,7 +14,7 @@ use crate::limits::{BUFFERED_BYTES, FRAME_PERMITS};
 use crate::net::buffers::inbox::{Done, PUBLISHED};
 use crate::net::executor::tests::{Gate, gated_executor};
 use crate::net::registry::Registry;
-use crate::net::workers::Workers;
+use crate::net::workers::{Staff, Workers};
 use crate::ram_drive::{body, command, entry, frame, medium, policy};
 use crate::session::{Drive, Session};
 
@@ -33,13 +33,7 @@ fn life_in(registry: &Arc<Registry>) -> (Life<DuplexStream>, DuplexStream) {
         batches: Arc::default(),
     });
     let clock = Clock::start();
-    let staff = crate::net::workers::Staff {
-        labour: crate::net::surroundings::Labour::OwnThreads,
-        reading: 1,
-        peers: crate::config::peers::Peers::default(),
-        dial: None,
-    };
-    let (workers, _handles) = Workers::start(&drive, staff, clock).unwrap();
+    let (workers, _handles) = Workers::start(&drive, Staff::of_tests(), clock).unwrap();
     let session = Session::new(1, Channel::Plain);
     let executor = Executor::new(drive, workers, clock, session);
     let (connection, peer) = connection_of(executor, registry);

@@ -18,6 +18,7 @@ use crate::auth::{Channel, FACTORY_KEY, Identity, IdentityTable};
 use crate::device::{Device, Medium, Ports};
 use crate::limits::{LOOK_AHEAD_INLINE, MANY_KEYS_COST};
 use crate::net::buffers::inbox::Known;
+use crate::net::workers::Staff;
 use crate::ram_drive::{body, command, entry, frame, medium, policy};
 use crate::session::manner::Manner;
 
@@ -32,13 +33,7 @@ fn executor_on(medium: Medium) -> Executor {
         batches: Arc::default(),
     });
     let clock = Clock::start();
-    let staff = crate::net::workers::Staff {
-        labour: crate::net::surroundings::Labour::OwnThreads,
-        reading: 1,
-        peers: crate::config::peers::Peers::default(),
-        dial: None,
-    };
-    let (workers, _handles) = Workers::start(&drive, staff, clock).unwrap();
+    let (workers, _handles) = Workers::start(&drive, Staff::of_tests(), clock).unwrap();
     Executor::new(drive, workers, clock, Session::new(1, Channel::Plain))
 }
 

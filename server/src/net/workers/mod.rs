@@ -52,6 +52,19 @@ pub(crate) struct Staff {
     pub(crate) dial: Option<Dial>,
 }
 
+#[cfg(test)]
+impl Staff {
+    /// As few as there can be, on threads.
+    pub(crate) fn of_tests() -> Self {
+        Self {
+            labour: Labour::OwnThreads,
+            reading: 1,
+            peers: Peers::default(),
+            dial: None,
+        }
+    }
+}
+
 impl Workers {
     /// Starts all of them. They end with the last way to them.
     pub(crate) fn start(
